@@ -1,0 +1,1 @@
+//! Which nodes may go, why, when, and what replaces them.

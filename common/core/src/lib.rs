@@ -1,0 +1,18 @@
+//! The pure core of `kubectl karp`: what Karpenter will do with a [`model::Snapshot`], and why.
+//!
+//! ```text
+//! model::Snapshot ──► sim / disruption ──► report
+//!        ▲                  ▲
+//!   edges decode       provider: instance types, hashes, launch rules
+//! ```
+//!
+//! Layers, each importing only those named before it: [`model`] (plain values), [`provider`] (what a cloud
+//! provider decides), [`sim`] (the provisioning scheduler), [`disruption`] (which nodes may go), [`report`]
+//! (what flows out). This crate knows no clock, network, terminal, file or environment: one snapshot in, one
+//! report out. The modelled Karpenter versions stand in [`model::RuleSet`].
+
+pub mod disruption;
+pub mod model;
+pub mod provider;
+pub mod report;
+pub mod sim;

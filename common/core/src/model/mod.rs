@@ -1,0 +1,69 @@
+//! Plain values: Kubernetes' and Karpenter's objects as far as rules read them, and the algebra they are made of.
+//!
+//! Everything here is data with its arithmetic. It knows std, serde and jiff (without a clock), and nothing of
+//! scheduling.
+
+mod controller;
+mod event;
+mod instance_type;
+mod labels;
+mod meta;
+mod node;
+mod node_claim;
+mod node_class;
+mod node_overlay;
+mod node_pool;
+mod pdb;
+mod pod;
+mod quantity;
+mod requirement;
+mod requirements;
+mod resources;
+mod selector;
+mod snapshot;
+mod storage;
+mod taints;
+mod workload;
+
+pub use controller::{ControllerSettings, Fidelity, MinValuesPolicy, PreferencePolicy, RuleSet, VersionFit};
+pub use event::{Event, EventSource, InvolvedObject};
+pub use instance_type::{AllocatableGroup, InstanceType, Offering, Overhead, PriceKind};
+pub use labels::{LabelProfile, Labels, key as label_key};
+pub use meta::{Condition, ObjectMeta, OwnerReference, condition, condition_is_true};
+pub use node::{CsiAllocatable, CsiDriver, CsiNode, CsiNodeSpec, Node, NodeInfo, NodeSpec, NodeStatus};
+pub use node_claim::{NodeClaim, NodeClaimResources, NodeClaimSpec, NodeClaimStatus};
+pub use node_class::{
+    Ami, AmiSelectorTerm, BlockDevice, BlockDeviceMapping, CapacityReservation, ConnectionTracking,
+    CpuOptions, Ec2NodeClass, Ec2NodeClassSpec, Ec2NodeClassStatus, EnclaveOptions, MetadataOptions,
+    NetworkInterface, OtherNodeClass, OtherNodeClassStatus, PlacementGroupSelector, SecurityGroup,
+    SelectorTerm, Subnet,
+};
+pub use node_overlay::{NodeOverlay, NodeOverlaySpec, NodeOverlayStatus};
+pub use node_pool::{
+    Budget, Disruption, NodeClaimTemplate, NodeClassReference, NodePool, NodePoolSpec, NodePoolStatus,
+    TemplateMeta,
+};
+pub use pdb::{IntOrPercent, PodDisruptionBudget, PodDisruptionBudgetSpec, PodDisruptionBudgetStatus};
+pub use pod::{
+    Affinity, ClaimSource, ClaimTemplate, ClaimTemplateSpec, Container, ContainerPort,
+    ContainerResourceClaim, ContainerStatus, EmptyDirSource, EphemeralSource, HostPathSource, NodeAffinity,
+    NodeSelector, Pod, PodAffinity, PodAffinityTerm, PodResourceClaim, PodSpec, PodStatus, PreferredNodeTerm,
+    ResourceRequirements, SchedulingGate, TopologySpreadConstraint, Volume, WeightedPodAffinityTerm,
+};
+pub use quantity::{Format, ParseQuantityError, Quantity};
+pub use requirement::{Operator, Requirement, RequirementSpec, parse_integer};
+pub use requirements::{AllowUndefined, Incompatible, Requirements};
+pub use resources::{ResourceList, name as resource_name};
+pub use selector::{LabelSelector, NodeSelectorTerm, SelectorExpression, selects};
+pub use snapshot::{Gap, KINDS, Objects, Snapshot, TakenAtSource};
+pub use storage::{
+    CsiSource, InTreeSource, PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimSpec,
+    PersistentVolumeClaimStatus, PersistentVolumeSpec, StorageClass, TopologySelectorExpression,
+    TopologySelectorTerm, VolumeNodeAffinity,
+};
+pub use taints::{PREFER_NO_SCHEDULE, Taint, Toleration, is_ephemeral, tolerates_all, untolerated};
+pub use workload::{
+    CapacityBuffer, CapacityBufferSpec, CapacityBufferStatus, DaemonSet, DaemonSetSpec, JobTemplate,
+    LocalReference, NamedClaimTemplate, Namespace, PodTemplate, PodTemplateSpec, PriorityClass,
+    ScalableReference, Service, ServiceSpec, Workload, WorkloadSpec, WorkloadStatus,
+};

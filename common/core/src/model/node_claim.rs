@@ -1,0 +1,85 @@
+//! NodeClaim: one machine Karpenter asked for.
+
+use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
+
+use super::{Condition, NodeClassReference, ObjectMeta, RequirementSpec, ResourceList, Taint};
+
+/// A NodeClaim.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NodeClaim {
+    /// Metadata.
+    pub metadata: ObjectMeta,
+    /// Spec.
+    pub spec: NodeClaimSpec,
+    /// Status.
+    pub status: NodeClaimStatus,
+}
+
+/// Spec of a NodeClaim, and of a NodePool's template.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NodeClaimSpec {
+    /// Taints of the node.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub taints: Vec<Taint>,
+    /// Taints that something on the node removes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub startup_taints: Vec<Taint>,
+    /// Requirements.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub requirements: Vec<RequirementSpec>,
+    /// Resources (NodeClaims only).
+    #[serde(skip_serializing_if = "NodeClaimResources::is_empty")]
+    pub resources: NodeClaimResources,
+    /// NodeClass.
+    pub node_class_ref: NodeClassReference,
+    /// Age at which the node is replaced: a Go duration or `Never`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expire_after: Option<CompactString>,
+    /// Longest drain: a Go duration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub termination_grace_period: Option<CompactString>,
+}
+
+/// What a NodeClaim must have room for.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NodeClaimResources {
+    /// Requests of its pods and DaemonSets.
+    pub requests: ResourceList,
+}
+
+impl NodeClaimResources {
+    fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+}
+
+/// Status of a NodeClaim.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NodeClaimStatus {
+    /// Node it became.
+    #[serde(skip_serializing_if = "CompactString::is_empty")]
+    pub node_name: CompactString,
+    /// Id at the provider; empty until launched.
+    #[serde(rename = "providerID", skip_serializing_if = "CompactString::is_empty")]
+    pub provider_id: CompactString,
+    /// Image it runs.
+    #[serde(rename = "imageID", skip_serializing_if = "CompactString::is_empty")]
+    pub image_id: CompactString,
+    /// Capacity as launched.
+    #[serde(skip_serializing_if = "ResourceList::is_empty")]
+    pub capacity: ResourceList,
+    /// Allocatable as launched.
+    #[serde(skip_serializing_if = "ResourceList::is_empty")]
+    pub allocatable: ResourceList,
+    /// Conditions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+    /// When a pod last came or went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_pod_event_time: Option<jiff::Timestamp>,
+}

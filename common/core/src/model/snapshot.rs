@@ -1,0 +1,137 @@
+//! Snapshot: everything known of a cluster at one moment, and what could not be read.
+//!
+//! The only input of the pure core. Edges fill it from a live cluster or from files; the order of objects never
+//! matters, rules sort where order can be seen.
+
+use compact_str::CompactString;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    CapacityBuffer, ControllerSettings, CsiNode, DaemonSet, Ec2NodeClass, Event, Namespace, Node, NodeClaim,
+    NodeOverlay, NodePool, OtherNodeClass, PersistentVolume, PersistentVolumeClaim, Pod, PodDisruptionBudget,
+    PodTemplate, PriorityClass, RuleSet, Service, StorageClass, Workload,
+};
+
+/// A cluster at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// The moment. Budgets, ages and do-not-disrupt use nothing else.
+    pub taken_at: Timestamp,
+    /// How the moment is known.
+    pub taken_at_source: TakenAtSource,
+    /// The objects.
+    pub objects: Objects,
+    /// The controller's settings.
+    pub controller: ControllerSettings,
+    /// Rules to apply.
+    pub rules: RuleSet,
+    /// Version of the API server, `v1.36.3`.
+    pub server_version: Option<String>,
+    /// What could not be read, and why.
+    pub gaps: Vec<Gap>,
+    /// Fields of Karpenter objects that are not known here, each once: `nodepool/spot spec.foo`.
+    pub unknown_fields: Vec<String>,
+}
+
+impl Snapshot {
+    /// An empty cluster at a moment.
+    pub fn empty(taken_at: Timestamp) -> Self {
+        Self {
+            taken_at,
+            taken_at_source: TakenAtSource::Given,
+            objects: Objects::default(),
+            controller: ControllerSettings::default(),
+            rules: RuleSet::default(),
+            server_version: None,
+            gaps: Vec::new(),
+            unknown_fields: Vec::new(),
+        }
+    }
+
+    /// The gap of a kind (plural, `nodes`), where it was not read.
+    pub fn gap(&self, kind: &str) -> Option<&Gap> {
+        self.gaps.iter().find(|gap| gap.kind == kind)
+    }
+}
+
+/// How the moment of a snapshot is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TakenAtSource {
+    /// The server's clock.
+    Server,
+    /// The field of a saved snapshot.
+    Recorded,
+    /// The user said so.
+    Given,
+    /// The newest timestamp in the input: `as of ...` must be said.
+    NewestTimestamp,
+}
+
+/// A kind that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Gap {
+    /// Plural of the kind, `nodes`.
+    pub kind: CompactString,
+    /// Why, for people: `forbidden for user ci-bot`, `none in dump.yaml`.
+    pub reason: String,
+}
+
+/// Declares the lists of objects with the API group, version, kind and plural of each.
+macro_rules! objects {
+    ($($(#[$doc:meta])* $field:ident: $type:ty = $group:literal $version:literal $kind:literal $plural:literal,)*) => {
+        /// Objects by kind, in no particular order.
+        #[derive(Debug, Clone, PartialEq, Default)]
+        pub struct Objects {
+            $($(#[$doc])* pub $field: Vec<$type>,)*
+            /// Deployments, ReplicaSets, StatefulSets, Jobs, CronJobs, ReplicationControllers.
+            pub workloads: Vec<Workload>,
+            /// NodeClasses of other providers.
+            pub other_node_classes: Vec<OtherNodeClass>,
+        }
+
+        /// The kinds with a list of their own: (group, version, kind, plural).
+        pub const KINDS: &[(&str, &str, &str, &str)] = &[$(($group, $version, $kind, $plural),)*];
+    };
+}
+
+objects! {
+    /// Pods.
+    pods: Pod = "" "v1" "Pod" "pods",
+    /// Nodes.
+    nodes: Node = "" "v1" "Node" "nodes",
+    /// Namespaces.
+    namespaces: Namespace = "" "v1" "Namespace" "namespaces",
+    /// Services.
+    services: Service = "" "v1" "Service" "services",
+    /// PersistentVolumeClaims.
+    persistent_volume_claims: PersistentVolumeClaim = "" "v1" "PersistentVolumeClaim" "persistentvolumeclaims",
+    /// PersistentVolumes.
+    persistent_volumes: PersistentVolume = "" "v1" "PersistentVolume" "persistentvolumes",
+    /// PodTemplates.
+    pod_templates: PodTemplate = "" "v1" "PodTemplate" "podtemplates",
+    /// Events about pods, nodes, NodePools and NodeClaims.
+    events: Event = "" "v1" "Event" "events",
+    /// DaemonSets.
+    daemon_sets: DaemonSet = "apps" "v1" "DaemonSet" "daemonsets",
+    /// StorageClasses.
+    storage_classes: StorageClass = "storage.k8s.io" "v1" "StorageClass" "storageclasses",
+    /// CSINodes.
+    csi_nodes: CsiNode = "storage.k8s.io" "v1" "CSINode" "csinodes",
+    /// PodDisruptionBudgets.
+    pod_disruption_budgets: PodDisruptionBudget = "policy" "v1" "PodDisruptionBudget" "poddisruptionbudgets",
+    /// PriorityClasses.
+    priority_classes: PriorityClass = "scheduling.k8s.io" "v1" "PriorityClass" "priorityclasses",
+    /// NodePools.
+    node_pools: NodePool = "karpenter.sh" "v1" "NodePool" "nodepools",
+    /// NodeClaims.
+    node_claims: NodeClaim = "karpenter.sh" "v1" "NodeClaim" "nodeclaims",
+    /// NodeOverlays.
+    node_overlays: NodeOverlay = "karpenter.sh" "v1alpha1" "NodeOverlay" "nodeoverlays",
+    /// CapacityBuffers.
+    capacity_buffers: CapacityBuffer = "autoscaling.x-k8s.io" "v1beta1" "CapacityBuffer" "capacitybuffers",
+    /// EC2NodeClasses.
+    ec2_node_classes: Ec2NodeClass = "karpenter.k8s.aws" "v1" "EC2NodeClass" "ec2nodeclasses",
+}

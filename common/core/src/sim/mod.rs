@@ -1,0 +1,14 @@
+//! The provisioning scheduler: which pending pods go to which nodes, which nodes are invented for the rest.
+//!
+//! Mirrors karpenter: pkg/controllers/provisioning/scheduling at 1.15.0, with the switches of
+//! [`crate::model::RuleSet`] for other versions. Pure, deterministic, cannot fail: bad input is data. Wherever
+//! the controller iterates a Go map or breaks a tie by chance, the canonical order applies (byte order of keys,
+//! values and domains; objects by namespace and name; topology groups by creation, forward before inverse), and
+//! the [`Solution`] says where the controller may choose otherwise.
+
+mod solution;
+
+pub use solution::{
+    Choice, DaemonGroup, EventText, ExistingNode, NewNodeClaim, NodePoolState, NotConsidered, NotModelled,
+    Outcome, PodDecision, PoolEligibility, Solution, Synced, Unsynced,
+};

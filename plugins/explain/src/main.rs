@@ -1,0 +1,2 @@
+//! `kubectl karp explain`
+fn main() {}
