@@ -48,48 +48,77 @@ pub mod key {
 }
 
 /// Labels or annotations, sorted by key. A vector of pairs: a third of the memory of a map.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Labels(Vec<(CompactString, CompactString)>);
+///
+/// Absent and empty are equal for every rule but one: hashes of NodePools and NodeClasses tell `{}` from
+/// nothing, so what was read is remembered ([`Labels::is_absent`]).
+#[derive(Debug, Clone, Default)]
+pub struct Labels(Option<Vec<(CompactString, CompactString)>>);
+
+impl PartialEq for Labels {
+    fn eq(&self, other: &Self) -> bool {
+        self.pairs() == other.pairs()
+    }
+}
+impl Eq for Labels {}
+impl std::hash::Hash for Labels {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.pairs().hash(state);
+    }
+}
 
 impl Labels {
+    fn pairs(&self) -> &[(CompactString, CompactString)] {
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    /// Whether the map was not there at all, as opposed to `{}`.
+    pub fn is_absent(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// The value of a key.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.binary_search_by(|(mine, _)| mine.as_str().cmp(key)).ok().map(|at| self.0[at].1.as_str())
+        let pairs = self.pairs();
+        pairs.binary_search_by(|(mine, _)| mine.as_str().cmp(key)).ok().map(|at| pairs[at].1.as_str())
     }
 
     /// Sets a value, replacing what was there.
     pub fn insert(&mut self, key: impl Into<CompactString>, value: impl Into<CompactString>) {
         let (key, value) = (key.into(), value.into());
-        match self.0.binary_search_by(|(mine, _)| mine.cmp(&key)) {
-            Ok(at) => self.0[at].1 = value,
-            Err(at) => self.0.insert(at, (key, value)),
+        let pairs = self.0.get_or_insert_default();
+        match pairs.binary_search_by(|(mine, _)| mine.cmp(&key)) {
+            Ok(at) => pairs[at].1 = value,
+            Err(at) => pairs.insert(at, (key, value)),
         }
     }
 
     /// Forgets a key.
     pub fn remove(&mut self, key: &str) -> Option<CompactString> {
-        let at = self.0.binary_search_by(|(mine, _)| mine.as_str().cmp(key)).ok()?;
-        Some(self.0.remove(at).1)
+        let pairs = self.0.as_mut()?;
+        let at = pairs.binary_search_by(|(mine, _)| mine.as_str().cmp(key)).ok()?;
+        Some(pairs.remove(at).1)
     }
 
     /// Pairs in order of key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+        self.pairs().iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// Whether there is no pair.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.pairs().is_empty()
     }
 
     /// How many pairs there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.pairs().len()
     }
 
     /// Keeps the pairs that `keep` accepts.
     pub fn retain(&mut self, mut keep: impl FnMut(&str, &str) -> bool) {
-        self.0.retain(|(key, value)| keep(key, value));
+        if let Some(pairs) = &mut self.0 {
+            pairs.retain(|(key, value)| keep(key, value));
+        }
     }
 
     /// Takes all pairs of `other`, replacing equal keys.
@@ -113,14 +142,14 @@ impl<K: Into<CompactString>, V: Into<CompactString>> FromIterator<(K, V)> for La
             same
         });
         all.shrink_to_fit();
-        Labels(all)
+        Labels(Some(all))
     }
 }
 
 impl Serialize for Labels {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (key, value) in &self.0 {
+        let mut map = serializer.serialize_map(Some(self.len()))?;
+        for (key, value) in self.pairs() {
             map.serialize_entry(key, value)?;
         }
         map.end()
@@ -237,6 +266,14 @@ mod tests {
     fn labels_keep_the_last_of_equal_keys_sorted() {
         let labels: Labels = [("b", "1"), ("a", "2"), ("b", "3")].into_iter().collect();
         assert_eq!(labels.iter().collect::<Vec<_>>(), [("a", "2"), ("b", "3")]);
+    }
+
+    #[test]
+    fn absent_and_empty_are_equal_but_can_be_told_apart() {
+        let empty: Labels = serde_json::from_str("{}").unwrap();
+        let absent: Labels = serde_json::from_str("null").unwrap();
+        assert_eq!(empty, absent);
+        assert_eq!((empty.is_absent(), absent.is_absent()), (false, true));
     }
 
     #[test]

@@ -4,15 +4,19 @@
 //! scheduling.
 
 mod controller;
+mod duration;
 mod event;
+pub(crate) mod hashstructure;
 mod instance_type;
 mod labels;
+mod list;
 mod meta;
 mod node;
 mod node_claim;
 mod node_class;
 mod node_overlay;
 mod node_pool;
+mod node_pool_hash;
 mod pdb;
 mod pod;
 mod quantity;
@@ -26,9 +30,11 @@ mod taints;
 mod workload;
 
 pub use controller::{ControllerSettings, Fidelity, MinValuesPolicy, PreferencePolicy, RuleSet, VersionFit};
+pub use duration::parse_go_duration;
 pub use event::{Event, EventSource, InvolvedObject};
 pub use instance_type::{AllocatableGroup, InstanceType, Offering, Overhead, PriceKind};
 pub use labels::{LabelProfile, Labels, key as label_key};
+pub use list::List;
 pub use meta::{Condition, ObjectMeta, OwnerReference, condition, condition_is_true};
 pub use node::{CsiAllocatable, CsiDriver, CsiNode, CsiNodeSpec, Node, NodeInfo, NodeSpec, NodeStatus};
 pub use node_claim::{NodeClaim, NodeClaimResources, NodeClaimSpec, NodeClaimStatus};
@@ -43,6 +49,7 @@ pub use node_pool::{
     Budget, Disruption, NodeClaimTemplate, NodeClassReference, NodePool, NodePoolSpec, NodePoolStatus,
     TemplateMeta,
 };
+pub use node_pool_hash::{NODE_POOL_HASH_VERSION, node_pool_hash};
 pub use pdb::{IntOrPercent, PodDisruptionBudget, PodDisruptionBudgetSpec, PodDisruptionBudgetStatus};
 pub use pod::{
     Affinity, ClaimSource, ClaimTemplate, ClaimTemplateSpec, Container, ContainerPort,

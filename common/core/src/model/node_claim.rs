@@ -3,7 +3,7 @@
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, NodeClassReference, ObjectMeta, RequirementSpec, ResourceList, Taint};
+use super::{Condition, List, NodeClassReference, ObjectMeta, RequirementSpec, ResourceList, Taint};
 
 /// A NodeClaim.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -22,11 +22,11 @@ pub struct NodeClaim {
 #[serde(rename_all = "camelCase", default)]
 pub struct NodeClaimSpec {
     /// Taints of the node.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub taints: Vec<Taint>,
+    #[serde(skip_serializing_if = "List::is_absent")]
+    pub taints: List<Taint>,
     /// Taints that something on the node removes.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub startup_taints: Vec<Taint>,
+    #[serde(skip_serializing_if = "List::is_absent")]
+    pub startup_taints: List<Taint>,
     /// Requirements.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub requirements: Vec<RequirementSpec>,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, Labels, ObjectMeta, RequirementSpec};
+use super::{Condition, Labels, List, ObjectMeta, RequirementSpec};
 
 /// An EC2NodeClass.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -59,20 +59,20 @@ pub struct Ec2NodeClassSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance_profile: Option<CompactString>,
     /// Tags of what is made.
-    #[serde(skip_serializing_if = "Labels::is_empty")]
+    #[serde(skip_serializing_if = "Labels::is_absent")]
     pub tags: Labels,
     /// Kubelet settings, an open object since 1.15.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kubelet: Option<serde_json::Value>,
     /// Disks.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub block_device_mappings: Vec<BlockDeviceMapping>,
+    #[serde(skip_serializing_if = "List::is_absent")]
+    pub block_device_mappings: List<BlockDeviceMapping>,
     /// `RAID0` or none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance_store_policy: Option<CompactString>,
     /// Network interfaces.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub network_interfaces: Vec<NetworkInterface>,
+    #[serde(skip_serializing_if = "List::is_absent")]
+    pub network_interfaces: List<NetworkInterface>,
     /// CloudWatch detail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detailed_monitoring: Option<bool>,

@@ -78,10 +78,10 @@ pub struct NodeClaimTemplate {
 #[serde(rename_all = "camelCase", default)]
 pub struct TemplateMeta {
     /// Labels.
-    #[serde(skip_serializing_if = "Labels::is_empty")]
+    #[serde(skip_serializing_if = "Labels::is_absent")]
     pub labels: Labels,
     /// Annotations.
-    #[serde(skip_serializing_if = "Labels::is_empty")]
+    #[serde(skip_serializing_if = "Labels::is_absent")]
     pub annotations: Labels,
 }
 
