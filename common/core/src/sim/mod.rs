@@ -10,5 +10,5 @@ mod solution;
 
 pub use solution::{
     Choice, DaemonGroup, EventText, ExistingNode, NewNodeClaim, NodePoolState, NotConsidered, NotModelled,
-    Outcome, PodDecision, PoolEligibility, Solution, Synced, Unsynced,
+    Outcome, PodDecision, PoolEligibility, Solution, Synced, TopologyConstraint, TopologyKind, Unsynced,
 };

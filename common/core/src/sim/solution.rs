@@ -1,11 +1,12 @@
 //! What a run of the scheduler yields: the decision for every pod, the NodeClaims it opened, and the state of
 //! the world at the end, from which reasons can be told.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use compact_str::CompactString;
 
-use crate::model::{InstanceType, Labels, NodeClaim, Requirements, ResourceList, Taint};
+use crate::model::{InstanceType, LabelSelector, Labels, NodeClaim, Requirements, ResourceList, Taint};
 
 /// Outcome of one scheduling loop.
 #[derive(Debug, Clone)]
@@ -21,8 +22,44 @@ pub struct Solution {
     pub existing_nodes: Vec<ExistingNode>,
     /// All NodePools in the controller's order: weight descending, then name descending.
     pub node_pools: Vec<NodePoolState>,
+    /// Topology constraints as they stand after the loop, in the controller's order: forward ones, then inverse.
+    pub topology: Vec<TopologyConstraint>,
     /// Places where the controller may have chosen otherwise.
     pub choices: Vec<Choice>,
+}
+
+/// One topology constraint with its final counts, from which the reason of a refusal can be told.
+#[derive(Debug, Clone)]
+pub struct TopologyConstraint {
+    /// What it asks for.
+    pub kind: TopologyKind,
+    /// Whether pods that exist ask it of others (anti-affinity only), rather than its owners of themselves.
+    pub inverse: bool,
+    /// The label whose values are the domains.
+    pub key: CompactString,
+    /// Namespaces whose pods count.
+    pub namespaces: Vec<CompactString>,
+    /// Which pods count; none = see the kind.
+    pub selector: Option<LabelSelector>,
+    /// Largest difference of pods between domains (spread only).
+    pub max_skew: i32,
+    /// Fewest domains (spread only).
+    pub min_domains: Option<i32>,
+    /// Pods per domain, empty domains included.
+    pub domains: BTreeMap<CompactString, i64>,
+    /// UIDs of the pods that own it: those it constrains, or with `inverse` those that ask it of others.
+    pub owners: Vec<CompactString>,
+}
+
+/// What a topology constraint asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TopologyKind {
+    /// Even counts over domains.
+    Spread,
+    /// A domain that holds matching pods.
+    Affinity,
+    /// A domain that holds none.
+    AntiAffinity,
 }
 
 /// Whether cluster state is synced.
