@@ -3,6 +3,10 @@
 //! A provider is a value behind [`CloudProvider`]; nothing here asks a cloud. Karpenter:
 //! pkg/cloudprovider/types.go (`CloudProvider`).
 
+mod kwok;
+
+pub use kwok::{KwokProvider, KwokTypesError};
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
