@@ -62,7 +62,10 @@ pub use requirement::{Operator, Requirement, RequirementSpec, parse_integer};
 pub use requirements::{AllowUndefined, Incompatible, Requirements};
 pub use resources::{ResourceList, name as resource_name};
 pub use selector::{LabelSelector, NodeSelectorTerm, SelectorExpression, selects};
-pub use snapshot::{Gap, KINDS, Objects, Snapshot, TakenAtSource};
+pub use snapshot::{
+    Gap, KINDS, ListVisitor, Object, ObjectDecoder, Objects, Snapshot, TakenAtSource, WORKLOAD_KINDS,
+    is_node_class,
+};
 pub use storage::{
     CsiSource, InTreeSource, PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimSpec,
     PersistentVolumeClaimStatus, PersistentVolumeSpec, StorageClass, TopologySelectorExpression,

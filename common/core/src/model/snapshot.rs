@@ -5,12 +5,13 @@
 
 use compact_str::CompactString;
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{
     CapacityBuffer, ControllerSettings, CsiNode, DaemonSet, Ec2NodeClass, Event, Namespace, Node, NodeClaim,
-    NodeOverlay, NodePool, OtherNodeClass, PersistentVolume, PersistentVolumeClaim, Pod, PodDisruptionBudget,
-    PodTemplate, PriorityClass, RuleSet, Service, StorageClass, Workload,
+    NodeOverlay, NodePool, ObjectMeta, OtherNodeClass, PersistentVolume, PersistentVolumeClaim, Pod,
+    PodDisruptionBudget, PodTemplate, PriorityClass, RuleSet, Service, StorageClass, Workload,
 };
 
 /// A cluster at one moment.
@@ -79,6 +80,62 @@ pub struct Gap {
     pub reason: String,
 }
 
+/// An object with metadata.
+pub trait Object: Serialize + DeserializeOwned {
+    /// Its metadata.
+    fn metadata(&self) -> &ObjectMeta;
+    /// Its metadata, to change.
+    fn metadata_mut(&mut self) -> &mut ObjectMeta;
+}
+
+macro_rules! impl_object {
+    ($($type:ty)*) => {$(
+        impl Object for $type {
+            fn metadata(&self) -> &ObjectMeta {
+                &self.metadata
+            }
+            fn metadata_mut(&mut self) -> &mut ObjectMeta {
+                &mut self.metadata
+            }
+        }
+    )*};
+}
+
+impl_object!(Workload OtherNodeClass);
+
+/// Makes one object from whatever holds its text.
+pub trait ObjectDecoder {
+    /// What can go wrong.
+    type Error;
+    /// The object.
+    ///
+    /// # Errors
+    /// When the text is no such object.
+    fn decode<T: Object>(&mut self) -> Result<T, Self::Error>;
+}
+
+/// Looks at lists of objects of every kind.
+pub trait ListVisitor {
+    /// One list, with the plural of its kind.
+    fn list<T: Object>(&mut self, plural: &'static str, list: &mut Vec<T>);
+}
+
+/// The kinds that share [`Objects::workloads`]: (group, version, kind, plural).
+pub const WORKLOAD_KINDS: &[(&str, &str, &str, &str)] = &[
+    ("apps", "v1", "Deployment", "deployments"),
+    ("apps", "v1", "ReplicaSet", "replicasets"),
+    ("apps", "v1", "StatefulSet", "statefulsets"),
+    ("batch", "v1", "Job", "jobs"),
+    ("batch", "v1", "CronJob", "cronjobs"),
+    ("", "v1", "ReplicationController", "replicationcontrollers"),
+];
+
+/// Whether a kind is the NodeClass of some provider other than EC2's: `KWOKNodeClass`, `AKSNodeClass`, and
+/// `NodeClass` of EKS Auto Mode.
+pub fn is_node_class(group: &str, kind: &str) -> bool {
+    kind.ends_with("NodeClass") && group.contains('.') && kind != "EC2NodeClass"
+}
+
 /// Declares the lists of objects with the API group, version, kind and plural of each.
 macro_rules! objects {
     ($($(#[$doc:meta])* $field:ident: $type:ty = $group:literal $version:literal $kind:literal $plural:literal,)*) => {
@@ -94,6 +151,46 @@ macro_rules! objects {
 
         /// The kinds with a list of their own: (group, version, kind, plural).
         pub const KINDS: &[(&str, &str, &str, &str)] = &[$(($group, $version, $kind, $plural),)*];
+
+        $(impl Object for $type {
+            fn metadata(&self) -> &ObjectMeta {
+                &self.metadata
+            }
+            fn metadata_mut(&mut self) -> &mut ObjectMeta {
+                &mut self.metadata
+            }
+        })*
+
+        impl Objects {
+            /// Has `decoder` make one object of this kind and keeps it; false where the kind has no list here.
+            ///
+            /// # Errors
+            /// Those of the decoder.
+            pub fn decode_one<D: ObjectDecoder>(
+                &mut self,
+                group: &str,
+                kind: &str,
+                decoder: &mut D,
+            ) -> Result<bool, D::Error> {
+                match (group, kind) {
+                    $(($group, $kind) => self.$field.push(decoder.decode()?),)*
+                    _ if WORKLOAD_KINDS.iter().any(|known| (known.0, known.2) == (group, kind)) => {
+                        self.workloads.push(decoder.decode()?);
+                    }
+                    _ if is_node_class(group, kind) => self.other_node_classes.push(decoder.decode()?),
+                    _ => return Ok(false),
+                }
+                Ok(true)
+            }
+
+            /// Shows every list to `visitor`, those of [`KINDS`] in their order, then workloads and NodeClasses
+            /// of other providers.
+            pub fn visit_lists<V: ListVisitor>(&mut self, visitor: &mut V) {
+                $(visitor.list($plural, &mut self.$field);)*
+                visitor.list("workloads", &mut self.workloads);
+                visitor.list("nodeclasses", &mut self.other_node_classes);
+            }
+        }
     };
 }
 
