@@ -67,6 +67,9 @@ impl std::hash::Hash for Labels {
 }
 
 impl Labels {
+    /// No pair at all.
+    pub const EMPTY: Labels = Labels(None);
+
     fn pairs(&self) -> &[(CompactString, CompactString)] {
         self.0.as_deref().unwrap_or_default()
     }

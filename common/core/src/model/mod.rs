@@ -4,8 +4,8 @@
 //! scheduling.
 
 mod controller;
-mod duration;
 mod event;
+mod go_duration;
 pub(crate) mod hashstructure;
 mod instance_type;
 mod labels;
@@ -25,13 +25,14 @@ mod requirements;
 mod resources;
 mod selector;
 mod snapshot;
+mod state_node;
 mod storage;
 mod taints;
 mod workload;
 
 pub use controller::{ControllerSettings, Fidelity, MinValuesPolicy, PreferencePolicy, RuleSet, VersionFit};
-pub use duration::parse_go_duration;
 pub use event::{Event, EventSource, InvolvedObject};
+pub use go_duration::{GoDuration, ParseGoDurationError, parse_go_duration, parse_nillable};
 pub use instance_type::{AllocatableGroup, InstanceType, Offering, Overhead, PriceKind};
 pub use labels::{LabelProfile, Labels, key as label_key};
 pub use list::List;
@@ -66,6 +67,7 @@ pub use snapshot::{
     Gap, KINDS, ListVisitor, Object, ObjectDecoder, Objects, Snapshot, TakenAtSource, WORKLOAD_KINDS,
     is_node_class,
 };
+pub use state_node::{StateNode, state_nodes};
 pub use storage::{
     CsiSource, InTreeSource, PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimSpec,
     PersistentVolumeClaimStatus, PersistentVolumeSpec, StorageClass, TopologySelectorExpression,
