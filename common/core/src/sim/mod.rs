@@ -6,6 +6,7 @@
 //! values and domains; objects by namespace and name; topology groups by creation, forward before inverse), and
 //! the [`Solution`] says where the controller may choose otherwise.
 
+pub mod pods;
 mod solution;
 
 pub use solution::{
