@@ -19,6 +19,7 @@ mod node_pool;
 mod node_pool_hash;
 mod pdb;
 mod pod;
+mod pod_requests;
 mod quantity;
 mod requirement;
 mod requirements;
@@ -58,6 +59,7 @@ pub use pod::{
     NodeSelector, Pod, PodAffinity, PodAffinityTerm, PodResourceClaim, PodSpec, PodStatus, PreferredNodeTerm,
     ResourceRequirements, SchedulingGate, TopologySpreadConstraint, Volume, WeightedPodAffinityTerm,
 };
+pub use pod_requests::pod_requests;
 pub use quantity::{Format, ParseQuantityError, Quantity};
 pub use requirement::{Operator, Requirement, RequirementSpec, parse_integer};
 pub use requirements::{AllowUndefined, Incompatible, Requirements};
