@@ -3,6 +3,7 @@
 //! A provider is a value behind [`CloudProvider`]; nothing here asks a cloud. Karpenter:
 //! pkg/cloudprovider/types.go (`CloudProvider`).
 
+pub mod aws;
 mod kwok;
 
 pub use kwok::{KwokProvider, KwokTypesError};
