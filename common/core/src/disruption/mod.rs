@@ -1,1 +1,7 @@
-//! Which nodes may go, why, when, and what replaces them.
+//! Which nodes may go, in what order, how many at once, and what stands in the way.
+//!
+//! Mirrors karpenter: pkg/controllers/disruption and pkg/controllers/nodeclaim/disruption at 1.15.0, with the
+//! switches of [`crate::model::RuleSet`] for other versions. Everything is a pure function of a snapshot, the
+//! provider, and what only the controller's memory knows (nominations), which the caller states.
+
+pub mod cron;
