@@ -18,6 +18,7 @@ offline:
 lint:
     cargo fmt --all --check
     cargo clippy --all-targets --locked -- -D warnings
+    cargo clippy --test live --locked -- -D warnings
 
 # Recorded answers of the real controller, one scenario in detail.
 vector NAME:
