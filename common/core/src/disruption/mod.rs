@@ -4,4 +4,8 @@
 //! switches of [`crate::model::RuleSet`] for other versions. Everything is a pure function of a snapshot, the
 //! provider, and what only the controller's memory knows (nominations), which the caller states.
 
+pub mod budgets;
+pub mod cost;
 pub mod cron;
+pub mod eviction;
+pub mod pdb;

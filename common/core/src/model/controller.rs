@@ -168,6 +168,23 @@ impl RuleSet {
         matches!(self, RuleSet::V1_15)
     }
 
+    /// V14, V13: the candidate gate asks for reboot and deletion before initialization and tells a node that is
+    /// not registered; rebooting nodes use up budget.
+    pub const fn gates_on_registration(self) -> bool {
+        matches!(self, RuleSet::V1_15)
+    }
+
+    /// V24, V25: a drifted node may go before its replacement where a gate allows it, and a static NodePool at
+    /// its node limit says so.
+    pub const fn tells_static_node_limit(self) -> bool {
+        matches!(self, RuleSet::V1_15)
+    }
+
+    /// V26: `karpenter.sh/disruption-cost` is read, and costs are 32-bit integers.
+    pub const fn reads_disruption_cost(self) -> bool {
+        matches!(self, RuleSet::V1_15)
+    }
+
     /// Default spread constraints of `--scheduler-config` (not in 1.14.x).
     pub const fn has_default_spread_constraints(self) -> bool {
         matches!(self, RuleSet::Main202608 | RuleSet::V1_15)
