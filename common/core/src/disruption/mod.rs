@@ -4,8 +4,13 @@
 //! switches of [`crate::model::RuleSet`] for other versions. Everything is a pure function of a snapshot, the
 //! provider, and what only the controller's memory knows (nominations), which the caller states.
 
+pub mod blockers;
 pub mod budgets;
+pub mod candidates;
+mod cluster_state;
 pub mod cost;
 pub mod cron;
 pub mod eviction;
 pub mod pdb;
+
+pub use cluster_state::{ClusterState, ControllerMemory, ManagedPool, housekeeping};
