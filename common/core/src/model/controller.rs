@@ -163,6 +163,11 @@ impl RuleSet {
         matches!(self, RuleSet::V1_15)
     }
 
+    /// V43: a NodeClass can ask for Nitro Enclaves.
+    pub const fn knows_enclaves(self) -> bool {
+        matches!(self, RuleSet::V1_15)
+    }
+
     /// V8: rebooting nodes count as coming back.
     pub const fn knows_rebooting(self) -> bool {
         matches!(self, RuleSet::V1_15)

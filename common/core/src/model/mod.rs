@@ -3,7 +3,9 @@
 //! Everything here is data with its arithmetic. It knows std, serde and jiff (without a clock), and nothing of
 //! scheduling.
 
+mod catalog;
 mod controller;
+mod ec2_instance_type;
 mod event;
 mod go_duration;
 pub(crate) mod hashstructure;
@@ -31,7 +33,15 @@ mod storage;
 mod taints;
 mod workload;
 
+pub use catalog::{
+    Catalog, CatalogEntry, CatalogOrigin, CatalogZone, PriceKnowledge, TableSource, VpcLimits,
+};
 pub use controller::{ControllerSettings, Fidelity, MinValuesPolicy, PreferencePolicy, RuleSet, VersionFit};
+pub use ec2_instance_type::{
+    EbsInfo, EbsOptimizedInfo, Ec2InstanceType, EfaInfo, Gpu, GpuInfo, InferenceAccelerator,
+    InferenceAcceleratorInfo, InstanceStorageInfo, MemoryInfo, NetworkCard, NetworkInfo, NeuronCoreInfo,
+    NeuronDevice, NeuronInfo, PlacementGroupInfo, ProcessorInfo, VcpuInfo,
+};
 pub use event::{Event, EventSource, InvolvedObject};
 pub use go_duration::{GoDuration, ParseGoDurationError, parse_go_duration, parse_nillable};
 pub use instance_type::{AllocatableGroup, InstanceType, Offering, Overhead, PriceKind};
