@@ -1,1 +1,6 @@
-//! tests
+//! What the runners and tests of `kubectl karp` share: recorded answers of the real controller (`vectors`).
+//!
+//! The runners in `src/bin` are thin: each parses its arguments, calls one function here and returns its exit
+//! code. `cargo test` calls the same functions over the copies in this folder.
+
+pub mod vectors;

@@ -1,0 +1,10 @@
+//! Everything of karp-tests that needs no server, in one executable: one module per subject.
+
+mod vectors;
+
+use std::path::PathBuf;
+
+/// A file or folder of this package.
+fn in_package(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+}
