@@ -12,6 +12,7 @@
 //! report out. The modelled Karpenter versions stand in [`model::RuleSet`].
 
 pub mod disruption;
+pub mod explain;
 pub mod model;
 pub mod provider;
 pub mod report;

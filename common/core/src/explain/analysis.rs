@@ -1,0 +1,636 @@
+//! Analysis: one pod's answer with all its evidence.
+
+use compact_str::CompactString;
+
+use super::cause::{Cause, Stage, short_key};
+use super::demand::{Demand, required_terms, soft_taints_are_tolerated};
+use super::funnel::{PoolFunnel, PoolIndex, Rules};
+use super::index::ObjectIndex;
+use super::nodes::{NodeFacts, node_reasons};
+use super::owners::owner_of;
+use super::place;
+use super::report::{
+    Asks, Group, Next, OutcomeWord, OwnerCount, Place, PodName, PoolReport, StageReport, Verdict,
+};
+use super::situations::{self, Situation};
+use super::topology_report::topology_reports;
+use super::why::{Why, WhyContext, whys};
+use super::words;
+use super::{controller_said::controller_said, launch};
+use crate::model::{LabelProfile, Pod, ResourceList, Snapshot};
+use crate::sim::{EventText, Outcome, PodDecision, Solution};
+
+/// Everything that analyses of pods share, shaped once.
+#[derive(Debug)]
+pub struct Analyst<'a> {
+    /// The cluster.
+    pub snapshot: &'a Snapshot,
+    /// What the scheduler did with it.
+    pub solution: &'a Solution,
+    /// Objects by name.
+    pub index: ObjectIndex<'a>,
+    /// Label tables.
+    pub profile: &'a LabelProfile,
+    pools: Vec<PoolIndex<'a>>,
+    soft_taints_tolerated: bool,
+    stopped: Option<Situation>,
+}
+
+/// How deep to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Pods that schedule need no funnel.
+    Grouped,
+    /// Everything.
+    Full,
+}
+
+impl<'a> Analyst<'a> {
+    /// Shapes the data of a solved snapshot.
+    pub fn new(snapshot: &'a Snapshot, solution: &'a Solution, profile: &'a LabelProfile) -> Self {
+        let index = ObjectIndex::new(snapshot);
+        let rules = Rules {
+            profile,
+            rules: snapshot.rules,
+            min_values_policy: snapshot.controller.min_values_policy,
+        };
+        let pools = solution.node_pools.iter().map(|state| PoolIndex::new(state, &index, rules)).collect();
+        let stopped =
+            situations::controller_situation(snapshot, solution, WhyContext { index: &index, profile });
+        let soft_taints_tolerated = soft_taints_are_tolerated(snapshot, solution);
+        Self { snapshot, solution, index, profile, pools, soft_taints_tolerated, stopped }
+    }
+
+    /// What stops the controller for all pods, if anything does.
+    pub fn stopped(&self) -> Option<&Situation> {
+        self.stopped.as_ref()
+    }
+
+    /// NodePools in the controller's order.
+    pub fn pools(&self) -> &[PoolIndex<'a>] {
+        &self.pools
+    }
+
+    fn rules(&self) -> Rules<'_> {
+        Rules {
+            profile: self.profile,
+            rules: self.snapshot.rules,
+            min_values_policy: self.snapshot.controller.min_values_policy,
+        }
+    }
+
+    fn why_context(&self) -> WhyContext<'_> {
+        WhyContext { index: &self.index, profile: self.profile }
+    }
+
+    /// The snapshot's own copy of a pod.
+    pub fn pod(&self, pod: &Pod) -> Option<&'a Pod> {
+        if let Some(index) = self.decision(pod).and_then(|decision| decision.pod_index) {
+            return self.snapshot.objects.pods.get(index);
+        }
+        let same = |known: &&Pod| {
+            known.metadata.name == pod.metadata.name && known.metadata.namespace == pod.metadata.namespace
+        };
+        self.snapshot.objects.pods.iter().find(same)
+    }
+
+    /// The decision about a pod; none while the controller stands still, and for pods that are bound.
+    pub fn decision(&self, pod: &Pod) -> Option<&'a PodDecision> {
+        let key = (&pod.metadata.namespace, &pod.metadata.name);
+        let at =
+            self.solution.pods.binary_search_by(|decision| (&decision.namespace, &decision.name).cmp(&key));
+        at.ok().and_then(|at| self.solution.pods.get(at))
+    }
+
+    /// What a pod asks for, with the funnels of all NodePools, under the required node affinity term that comes
+    /// nearest.
+    pub fn demand_and_funnels(&self, pod: &'a Pod) -> (Demand<'a>, Vec<PoolFunnel>) {
+        let terms = required_terms(&pod.spec).len().max(1);
+        let mut best: Option<(usize, Demand<'a>, Vec<PoolFunnel>)> = None;
+        for term in 0..terms {
+            let demand = Demand::new(pod, term, &self.index, self.solution, self.profile);
+            let funnels: Vec<PoolFunnel> =
+                self.pools.iter().map(|pool| pool.funnel(&demand, self.rules())).collect();
+            let distance = funnels.iter().map(PoolFunnel::distance).min().unwrap_or(0);
+            if best.as_ref().is_none_or(|(known, _, _)| distance < *known) {
+                best = Some((distance, demand, funnels));
+            }
+        }
+        match best {
+            Some((_, demand, funnels)) => (demand, funnels),
+            None => (Demand::new(pod, 0, &self.index, self.solution, self.profile), Vec::new()),
+        }
+    }
+
+    /// The whole answer for one pod.
+    pub fn analyse(&self, pod: &'a Pod, depth: Depth) -> Group {
+        let mut group = self.blank(pod);
+        if let Some(node) = &pod.node_name {
+            running(&mut group, pod, node, self.snapshot);
+            return group;
+        }
+        if pod.is_terminal() {
+            group.headline = format!("has finished ({})", pod.status.phase);
+            return group;
+        }
+        let decision = self.decision(pod);
+        if let Some(Outcome::NotConsidered(why)) = decision.map(|decision| &decision.outcome) {
+            self.take_situation(&mut group, situations::not_considered(pod, *why, self.snapshot));
+            self.daemon_set_room(&mut group, pod);
+            return group;
+        }
+        if let Some(stopped) = &self.stopped {
+            match not_provisionable(pod) {
+                Some(why) => {
+                    self.take_situation(&mut group, situations::not_considered(pod, why, self.snapshot));
+                }
+                None => self.take_situation(&mut group, stopped.clone()),
+            }
+            return group;
+        }
+        let Some(decision) = decision else {
+            group.verdict = Verdict::Unknown;
+            group.outcome = OutcomeWord::Unknown;
+            group.headline = "the simulation says nothing of it".to_owned();
+            return group;
+        };
+        self.take_decision(&mut group, pod, decision, depth);
+        self.weaken_by_gaps(&mut group, pod);
+        group
+    }
+
+    fn blank(&self, pod: &Pod) -> Group {
+        let owner = owner_of(pod, &self.index).name;
+        let age = pod.metadata.creation_timestamp;
+        let age = age.map(|since| (self.snapshot.taken_at.as_second() - since.as_second()).max(0));
+        let name = PodName {
+            namespace: pod.metadata.namespace.clone(),
+            name: pod.metadata.name.clone(),
+            age_seconds: age,
+        };
+        Group {
+            verdict: Verdict::Yes,
+            outcome: OutcomeWord::Running,
+            code: String::new(),
+            cause: Vec::new(),
+            headline: String::new(),
+            evidence: Vec::new(),
+            owners: vec![OwnerCount { owner: owner.clone(), pod_count: 1 }],
+            owner,
+            pods: vec![name],
+            asks: Asks { requests: crate::model::pod_requests(pod), labels: Vec::new() },
+            place: None,
+            node_pools: Vec::new(),
+            nodes: Vec::new(),
+            topology: Vec::new(),
+            notes: Vec::new(),
+            changes: Vec::new(),
+            changes_note: None,
+            next: Vec::new(),
+            error: None,
+            event: "none".to_owned(),
+            controller: None,
+        }
+    }
+
+    fn take_situation(&self, group: &mut Group, situation: Situation) {
+        group.verdict = situation.verdict;
+        group.outcome = situation.outcome;
+        group.code = situation.code.to_owned();
+        group.cause = vec![situation.cause];
+        group.headline = situation.headline;
+        group.evidence = situation.evidence;
+        group.next = situation.next;
+    }
+
+    fn take_decision(&self, group: &mut Group, pod: &'a Pod, decision: &PodDecision, depth: Depth) {
+        let nominated = matches!(decision.outcome, Outcome::Existing { .. } | Outcome::New { .. });
+        group.controller = controller_said(pod, self.snapshot, &decision.event, nominated);
+        if let EventText::FailedScheduling(text) = &decision.event {
+            group.event = text.clone();
+        }
+        match &decision.outcome {
+            Outcome::Existing { node } => self.take_existing(group, pod, node),
+            Outcome::New { node_claim } => self.take_new(group, pod, *node_claim, depth),
+            Outcome::Error { error } => {
+                group.error = Some(error.clone());
+                self.take_error(group, pod);
+            }
+            Outcome::Deferred { error } => {
+                group.error = Some(error.clone());
+                group.verdict = Verdict::Wait;
+                group.outcome = OutcomeWord::Deferred;
+                group.code = "KARP129".to_owned();
+                group.cause = vec!["reserved-capacity".to_owned()];
+                group.headline = "reserved capacity would fit but is taken; Karpenter tries again".to_owned();
+            }
+            Outcome::Ignored { error } => {
+                group.error = Some(error.strip_prefix("ignoring pod, ").unwrap_or(error).to_owned());
+                let situation = situations::ignored(pod, error, self.why_context(), self.snapshot);
+                self.take_situation(group, situation);
+            }
+            Outcome::NotModelled(what) => {
+                group.verdict = Verdict::Unknown;
+                group.outcome = OutcomeWord::Unknown;
+                group.code = "KARP199".to_owned();
+                group.headline = format!("it uses {}, which is not modelled", what.feature);
+            }
+            Outcome::NotConsidered(why) => {
+                self.take_situation(group, situations::not_considered(pod, *why, self.snapshot));
+            }
+        }
+    }
+
+    fn node_facts(&self) -> NodeFacts<'_> {
+        NodeFacts {
+            soft_taints_tolerated: self.soft_taints_tolerated,
+            index: &self.index,
+            snapshot: self.snapshot,
+        }
+    }
+
+    fn take_existing(&self, group: &mut Group, pod: &'a Pod, node: &CompactString) {
+        group.outcome = OutcomeWord::Existing;
+        group.headline = format!("on node/{node}");
+        let existing = self.solution.existing_nodes.iter().find(|existing| existing.name == *node);
+        let mut free = existing.map(|existing| existing.remaining.clone()).unwrap_or_default();
+        free.add(&group.asks.requests);
+        let demand = Demand::new(pod, 0, &self.index, self.solution, self.profile);
+        let (_, fitting) = node_reasons(&demand, self.solution, &self.node_facts());
+        group.place = Some(Place {
+            node: Some(node.clone()),
+            node_pool: existing.and_then(|existing| existing.node_pool.clone()),
+            new_nodes: 0,
+            instance_types: Vec::new(),
+            instance_type_count: 0,
+            zones: Vec::new(),
+            capacity_types: Vec::new(),
+            price_per_hour: None,
+            free,
+            alternatives: fitting.saturating_sub(1),
+        });
+        if let Some(existing) = existing.filter(|existing| !existing.initialized) {
+            place::note_uninitialized(group, existing, &self.index, self.snapshot);
+        }
+    }
+
+    fn take_new(&self, group: &mut Group, pod: &'a Pod, claim: usize, depth: Depth) {
+        let Some(claim) = self.solution.node_claims.get(claim) else { return };
+        group.outcome = OutcomeWord::New;
+        group.headline = format!("on a new node of NodePool {}", claim.node_pool);
+        group.place = Some(place::of_claim(claim, self.solution, self.profile));
+        if let Some(error) = &claim.create_error {
+            group.verdict = Verdict::No;
+            group.outcome = OutcomeWord::LaunchFails;
+            group.code = "KARP131".to_owned();
+            group.cause = vec![limit_in(error)];
+            group.headline =
+                format!("NodePool {} takes it, but the NodeClaim is refused: {error}", claim.node_pool);
+            return;
+        }
+        if let Some(missing) = launch::no_image(claim, self.solution, &self.index, self.profile) {
+            launch_fails(group, &claim.node_pool, &missing);
+        }
+        if depth == Depth::Full {
+            let (demand, funnels) = self.demand_and_funnels(pod);
+            let (nodes, _) = node_reasons(&demand, self.solution, &self.node_facts());
+            group.nodes = nodes;
+            group.asks.labels = label_words(&demand);
+            let before =
+                self.pools.iter().zip(&funnels).take_while(|(pool, _)| pool.state.name != claim.node_pool);
+            group.node_pools = before
+                .filter(|(_, funnel)| !funnel.fits())
+                .map(|(pool, funnel)| self.pool_report(pool, funnel, &demand))
+                .collect();
+            note_higher_pools(group);
+        }
+    }
+
+    fn take_error(&self, group: &mut Group, pod: &'a Pod) {
+        group.verdict = Verdict::No;
+        group.outcome = OutcomeWord::Error;
+        let (demand, funnels) = self.demand_and_funnels(pod);
+        group.asks.labels = label_words(&demand);
+        group.node_pools = self
+            .pools
+            .iter()
+            .zip(&funnels)
+            .map(|(pool, funnel)| self.pool_report(pool, funnel, &demand))
+            .collect();
+        let (nodes, _) = node_reasons(&demand, self.solution, &self.node_facts());
+        group.nodes = nodes;
+        group.topology = topology_reports(self, &demand, &funnels);
+        group.cause = causes_of(&funnels);
+        group.code = first_cause(&funnels).map_or("KARP199", |cause| cause.finding()).to_owned();
+        group.headline = headline(&group.node_pools, &funnels, group.error.as_deref());
+        group.evidence = evidence(&group.node_pools);
+        if let Some((term, of)) = demand.term {
+            group.notes.push(format!("node affinity term {} of {of} comes nearest and is shown", term + 1));
+        }
+    }
+
+    /// One row of the matrix with its evidence.
+    pub fn pool_report(&self, pool: &PoolIndex<'_>, funnel: &PoolFunnel, demand: &Demand<'_>) -> PoolReport {
+        let whys: Vec<Why> = whys(pool, funnel, demand, self.why_context());
+        let stages = funnel
+            .stages
+            .iter()
+            .map(|count| StageReport { name: count.stage, left: count.left, without: count.without })
+            .collect();
+        let overhead = funnel
+            .nearest
+            .values()
+            .chain(funnel.fitting.first())
+            .next()
+            .and_then(|position| pool.row(*position))
+            .map_or("", |(instance_type, _)| instance_type.name.as_str());
+        let daemon_sets = super::stage_view::daemon_sets_on(pool, overhead);
+        let stage_by = super::stage_view::stage_by(pool, demand, &daemon_sets);
+        PoolReport {
+            name: funnel.name.clone(),
+            weight: funnel.weight,
+            types: funnel.types,
+            stages,
+            stopped_by: funnel.stopped_by.clone(),
+            stopped_by_text: funnel.stopped_by_text(),
+            nearest: whys.iter().find_map(|why| why.nearest.clone()),
+            why: whys.first().cloned(),
+            whys,
+            daemon_sets,
+            stage_by,
+        }
+    }
+
+    /// Says how much room the node of a DaemonSet pod has.
+    fn daemon_set_room(&self, group: &mut Group, pod: &Pod) {
+        if group.cause.first().map(String::as_str) != Some("daemonset-pod") {
+            return;
+        }
+        let terms = required_terms(&pod.spec);
+        let node = terms
+            .iter()
+            .flat_map(|term| &term.match_fields)
+            .find_map(|field| (field.key == "metadata.name").then(|| field.values.first()).flatten());
+        let Some(node) = node else { return };
+        let requests = &group.asks.requests;
+        let allocatable = self.index.nodes.get(node.as_str()).map(|node| node.status.allocatable.clone());
+        let Some(mut free) = allocatable else { return };
+        let bound = self.index.pods_by_node.get(node.as_str()).into_iter().flatten();
+        for other in bound.filter(|other| !other.is_terminal()) {
+            free.subtract(&crate::model::pod_requests(other));
+        }
+        let short = requests.first_short(&free);
+        let Some((name, asked, left)) = short else { return };
+        let (name, asked, left) = (name.to_owned(), words::quantity(asked), words::quantity(left));
+        let object = words::object("DaemonSet", &pod.metadata.namespace, &group.owner.name);
+        group.evidence.push(format!("node/{node} has {left} {name} free, the pod asks {asked}."));
+        group.next.push(Next {
+            text: format!("ask for {left} {name} or less, or give it a higher priorityClass"),
+            command: format!("kubectl edit {object}"),
+        });
+    }
+
+    /// A gap that could turn the answer changes the verdict.
+    fn weaken_by_gaps(&self, group: &mut Group, pod: &Pod) {
+        let missing =
+            |kind: &str| self.snapshot.gap(kind).is_some_and(|gap| !gap.reason.starts_with("none in"));
+        let uses_claims = !self.index.claims(pod).is_empty();
+        let volumes = ["persistentvolumeclaims", "persistentvolumes", "storageclasses"];
+        match group.outcome {
+            OutcomeWord::Error if missing("nodes") => {
+                group.verdict = Verdict::Unknown;
+                group.notes.insert(0, "nodes were not read: it may fit on one that exists".to_owned());
+            }
+            OutcomeWord::New if missing("nodes") || missing("daemonsets") => {
+                group.notes.insert(
+                    0,
+                    "nodes or DaemonSets were not read: it may fit on a node that exists, or need a larger one"
+                        .to_owned(),
+                );
+            }
+            OutcomeWord::Ignored | OutcomeWord::New | OutcomeWord::Existing
+                if uses_claims && volumes.iter().any(|kind| missing(kind)) =>
+            {
+                group.verdict = Verdict::Unknown;
+                group.notes.insert(0, "its volumes were not read".to_owned());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// While the controller stands still nothing is decided; what it would not look at anyway is still told.
+fn not_provisionable(pod: &Pod) -> Option<crate::sim::NotConsidered> {
+    use crate::sim::{NotConsidered, pods};
+    if pods::is_owned_by_daemon_set(pod) {
+        Some(NotConsidered::DaemonSetPod)
+    } else if pods::is_owned_by_node(pod) {
+        Some(NotConsidered::StaticPod)
+    } else if pod.status.nominated_node_name.as_deref().is_some_and(|name| !name.is_empty()) {
+        Some(NotConsidered::Nominated)
+    } else if !pod.is_marked_unschedulable() {
+        Some(NotConsidered::NotMarkedUnschedulable)
+    } else {
+        None
+    }
+}
+
+fn running(group: &mut Group, pod: &Pod, node: &str, snapshot: &Snapshot) {
+    let scheduled = crate::model::condition(&pod.status.conditions, "PodScheduled");
+    let since = pod.status.start_time.or_else(|| scheduled.and_then(|at| at.last_transition_time));
+    let since = since.map(|since| format!(" since {}", words::age(since, snapshot.taken_at)));
+    group.headline = if pod.is_terminal() {
+        format!("has finished ({}) on node/{node}", pod.status.phase)
+    } else {
+        format!("runs{} on node/{node}", since.unwrap_or_default())
+    };
+}
+
+fn label_words(demand: &Demand<'_>) -> Vec<String> {
+    let mut words: Vec<String> =
+        demand.wishes.iter().map(|wish| super::words::full_wish(&wish.requirement)).collect();
+    words.dedup();
+    words
+}
+
+/// `limits/cpu` from the controller's text about a limit.
+fn limit_in(error: &str) -> String {
+    let name = error.split("resource-name=").nth(1).and_then(|rest| rest.split([',', ')']).next());
+    format!("limits/{}", name.unwrap_or("cpu").trim())
+}
+
+fn launch_fails(group: &mut Group, pool: &str, missing: &launch::NoImage) {
+    group.verdict = Verdict::No;
+    group.outcome = OutcomeWord::LaunchFails;
+    group.code = "KARP130".to_owned();
+    group.cause = vec!["ami".to_owned()];
+    let architectures = missing.architectures.join(" or ");
+    group.headline = format!(
+        "NodePool {pool} launches nothing: ec2nodeclass/{} has no {architectures} image",
+        missing.node_class
+    );
+    group.evidence = vec![
+        format!(
+            "NodePool {pool} takes it on {architectures} types ({}), so a NodeClaim is created.",
+            missing.instance_type
+        ),
+        format!("ec2nodeclass/{} resolves only {}.", missing.node_class, missing.images.join(", ")),
+        "The NodeClaim never launches, and meanwhile Karpenter stands still for all pods.".to_owned(),
+    ];
+    group.next = vec![Next {
+        text: format!(
+            "add an {architectures} image to spec.amiSelectorTerms of ec2nodeclass/{}",
+            missing.node_class
+        ),
+        command: format!("kubectl edit ec2nodeclass/{}", missing.node_class),
+    }];
+}
+
+/// Says why NodePools that come before the one taken do not fit.
+fn note_higher_pools(group: &mut Group) {
+    let notes: Vec<String> = group
+        .node_pools
+        .iter()
+        .filter_map(|pool| {
+            let why = pool.why.as_ref()?;
+            Some(format!("NodePool {} (weight {}) comes first but: {}", pool.name, pool.weight, why.text))
+        })
+        .collect();
+    group.notes.extend(notes);
+    if group.cause.is_empty() {
+        let mut causes: Vec<String> = Vec::new();
+        for cause in group.node_pools.iter().flat_map(|pool| pool.stopped_by.iter().flatten()) {
+            if !causes.contains(&cause.code()) {
+                causes.push(cause.code());
+            }
+        }
+        group.cause = causes;
+    }
+}
+
+/// All causes named by any alternative, nearest NodePool first.
+fn causes_of(funnels: &[PoolFunnel]) -> Vec<String> {
+    let mut ordered: Vec<&PoolFunnel> = funnels.iter().collect();
+    ordered.sort_by_key(|funnel| funnel.distance());
+    let mut causes: Vec<String> = Vec::new();
+    for cause in ordered.iter().flat_map(|funnel| funnel.stopped_by.iter().flatten()) {
+        let code = cause.code();
+        if !causes.contains(&code) {
+            causes.push(code);
+        }
+    }
+    causes
+}
+
+fn first_cause(funnels: &[PoolFunnel]) -> Option<&Cause> {
+    let nearest = funnels.iter().filter(|funnel| !funnel.fits()).min_by_key(|funnel| funnel.distance())?;
+    nearest.stopped_by.first()?.first()
+}
+
+/// Different causes that NodePools name first, for the count in the verdict.
+fn distinct_causes(funnels: &[PoolFunnel]) -> Vec<Cause> {
+    let mut all: Vec<Cause> = Vec::new();
+    for cause in funnels.iter().filter_map(|funnel| funnel.stopped_by.first()).flatten() {
+        if !all.iter().any(|known| known.to_string() == cause.to_string()) {
+            all.push(cause.clone());
+        }
+    }
+    all
+}
+
+fn headline(pools: &[PoolReport], funnels: &[PoolFunnel], error: Option<&str>) -> String {
+    let causes = distinct_causes(funnels);
+    let stopped: Vec<&PoolReport> = pools.iter().filter(|pool| !pool.stopped_by.is_empty()).collect();
+    match (stopped.as_slice(), causes.as_slice()) {
+        ([], _) => match error {
+            Some(error) => format!("Karpenter says: {}", first_part(error)),
+            None => "no NodePool fits".to_owned(),
+        },
+        ([only], _) => phrase(only, 1),
+        (several, [_]) => phrase(several[0], several.len()),
+        (several, causes) => {
+            format!("none of {} NodePools fits, {} causes", several.len(), causes.len())
+        }
+    }
+}
+
+fn first_part(error: &str) -> &str {
+    error.split(", requirements=").next().unwrap_or(error)
+}
+
+/// The cause of a NodePool in a few words.
+fn phrase(pool: &PoolReport, pools: usize) -> String {
+    let name = &pool.name;
+    let Some(causes) = pool.stopped_by.first() else { return format!("NodePool {name} does not fit") };
+    if causes.len() > 2 {
+        return format!("NodePool {name} does not fit, {} causes", causes.len());
+    }
+    if let [first, second] = causes.as_slice() {
+        return format!("NodePool {name} does not fit: {first} and {second}");
+    }
+    let Some((cause, why)) = causes.first().zip(pool.why.as_ref()) else {
+        return format!("NodePool {name} does not fit");
+    };
+    let of_pools = if pools > 1 { format!("{pools} NodePools") } else { format!("NodePool {name}") };
+    match cause {
+        Cause::Taint => format!("it does not tolerate the taint of {of_pools}"),
+        Cause::Label(key) | Cause::Volume(key) if why.has == "no such label" => {
+            format!("no NodePool has label {key}")
+        }
+        Cause::Label(key) => format!("{of_pools} has no {} that it asks for", short_key(key)),
+        Cause::Volume(key) => format!("its volumes are in another {} than {of_pools}", short_key(key)),
+        Cause::Topology(kind, key) => {
+            format!("{} wants {}", super::why::topology_noun(*kind, key), why.asks)
+        }
+        Cause::Resource(name) => match &why.nearest {
+            Some(nearest) => format!("{name}, short {} on {}", nearest.short, nearest.instance_type),
+            None => format!("no type of {of_pools} has any {name}"),
+        },
+        Cause::Limit(resource) => format!("limit {resource} of {of_pools} leaves {}", why.has),
+        Cause::MinValues(key) => {
+            format!("minValues {} of {}, but {} left in {of_pools}", why.asks, short_key(key), why.has)
+        }
+        Cause::HostPort => format!("its {} is taken on every new node", why.asks),
+        _ => why.text.clone(),
+    }
+}
+
+/// The evidence of the grouped screen: stage and why; with several NodePools a line each, equal ones joined.
+fn evidence(pools: &[PoolReport]) -> Vec<String> {
+    const SHOWN: usize = 3;
+    let stopped: Vec<&PoolReport> = pools.iter().filter(|pool| pool.why.is_some()).collect();
+    if let [only] = stopped.as_slice() {
+        let why = only.why.as_ref();
+        let stage = why.and_then(|why| why.stage).map_or("", Stage::name);
+        let text = why.map_or("", |why| &why.text);
+        return vec![if stage.is_empty() { text.to_owned() } else { format!("{stage}: {text}") }];
+    }
+    let mut lines: Vec<(Vec<&str>, &str)> = Vec::new();
+    let mut nearest_first = stopped.clone();
+    nearest_first.sort_by_key(|pool| pool.stopped_by.first().map_or(0, Vec::len));
+    for pool in nearest_first {
+        let text = pool.why.as_ref().map_or("", |why| &why.text);
+        match lines.iter_mut().find(|(_, known)| *known == text) {
+            Some((names, _)) => names.push(&pool.name),
+            None => lines.push((vec![&pool.name], text)),
+        }
+    }
+    let left: usize = lines.iter().skip(SHOWN).map(|(names, _)| names.len()).sum();
+    let mut shown: Vec<String> = lines
+        .iter()
+        .take(SHOWN)
+        .map(|(names, text)| match names.as_slice() {
+            [one] => format!("{one}: {text}"),
+            many => format!("{} NodePools ({}): {text}", many.len(), many.join(", ")),
+        })
+        .collect();
+    if left > 0 {
+        shown.push(format!("... {left} more NodePools"));
+    }
+    shown
+}
+
+/// Requests without `pods`, for sentences.
+pub fn asks_text(requests: &ResourceList) -> String {
+    words::requests(requests)
+}

@@ -1,0 +1,152 @@
+//! Where a pod goes: the new node with its types and price, or the existing one and what is wrong with it.
+
+use std::collections::BTreeSet;
+
+use compact_str::CompactString;
+
+use super::index::ObjectIndex;
+use super::report::{Group, Next, Place, Price};
+use super::words;
+use crate::model::{
+    AllowUndefined, LabelProfile, Offering, PriceKind, Requirements, Snapshot, condition, label_key,
+};
+use crate::sim::{ExistingNode, NewNodeClaim, Solution};
+
+const TYPES_LISTED: usize = 10;
+
+/// The place that a new NodeClaim is.
+pub(super) fn of_claim(claim: &NewNodeClaim, solution: &Solution, profile: &LabelProfile) -> Place {
+    let pool = solution.node_pools.iter().find(|pool| pool.name == claim.node_pool);
+    let kept: BTreeSet<&CompactString> = claim.instance_types.iter().collect();
+    let (mut zones, mut capacity_types) = (BTreeSet::new(), BTreeSet::new());
+    let mut price = None;
+    for instance_type in pool.iter().flat_map(|pool| pool.instance_types.iter()) {
+        if !kept.contains(&instance_type.name) {
+            continue;
+        }
+        for offering in launchable(&instance_type.offerings, &claim.requirements, profile) {
+            zones.extend(offering.zone().map(CompactString::from));
+            capacity_types.extend(offering.capacity_type().map(CompactString::from));
+        }
+        if claim.instance_types.first() == Some(&instance_type.name) {
+            let cheapest = instance_type.cheapest(&claim.requirements, profile, Offering::is_launchable);
+            price = cheapest.map(|offering| Price {
+                usd: Some(offering.price)
+                    .filter(|usd| usd.is_finite() && offering.price_kind != PriceKind::Unknown),
+                kind: offering.price_kind,
+            });
+        }
+    }
+    Place {
+        node: None,
+        node_pool: Some(claim.node_pool.clone()),
+        new_nodes: 1,
+        instance_types: claim.instance_types.iter().take(TYPES_LISTED).cloned().collect(),
+        instance_type_count: claim.instance_types.len(),
+        zones: zones.into_iter().collect(),
+        capacity_types: capacity_types.into_iter().collect(),
+        price_per_hour: price,
+        free: Default::default(),
+        alternatives: 0,
+    }
+}
+
+fn launchable<'a>(
+    offerings: &'a [Offering],
+    requirements: &'a Requirements,
+    profile: &'a LabelProfile,
+) -> impl Iterator<Item = &'a Offering> {
+    offerings.iter().filter(|offering| offering.is_launchable()).filter(move |offering| {
+        requirements.compatible(&offering.requirements, AllowUndefined::WellKnown(profile)).is_ok()
+    })
+}
+
+/// `c6g.8xlarge (+486 types)`.
+pub fn types_text(place: &Place) -> String {
+    let first = place.instance_types.first().map_or("no type", CompactString::as_str);
+    match place.instance_type_count.saturating_sub(1) {
+        0 => first.to_owned(),
+        1 => format!("{first} (+1 type)"),
+        more => format!("{first} (+{more} types)"),
+    }
+}
+
+/// `c6g.8xlarge (+486 types), spot, us-east-1a, b or c, <=$1.0880/h`.
+pub fn new_node_text(place: &Place) -> String {
+    let mut parts = vec![types_text(place)];
+    let capacity: Vec<String> = place.capacity_types.iter().map(ToString::to_string).collect();
+    parts.extend((!capacity.is_empty()).then(|| words::list(&capacity, "or")));
+    parts.extend((!place.zones.is_empty()).then(|| words::zones(&place.zones, "or")));
+    parts.extend(place.price_per_hour.map(price_text));
+    parts.join(", ")
+}
+
+/// The price of a place.
+pub fn price_text(price: Price) -> String {
+    words::price(price.usd.unwrap_or(f64::INFINITY), price.kind)
+}
+
+/// Says why a node that is not initialized may keep the pod waiting although Karpenter counts on it.
+pub(super) fn note_uninitialized(
+    group: &mut Group,
+    node: &ExistingNode,
+    index: &ObjectIndex<'_>,
+    snapshot: &Snapshot,
+) {
+    let claim = node.node_claim.as_deref().and_then(|name| index.node_claims.get(name));
+    let Some(claim) = claim else { return };
+    let initialized = condition(&claim.status.conditions, "Initialized");
+    let state = initialized.map_or("Initialized is not set", |condition| {
+        condition.reason.as_deref().filter(|reason| !reason.is_empty()).unwrap_or("no reason given")
+    });
+    let since = claim.metadata.creation_timestamp;
+    let since =
+        since.map(|since| format!(" for {}", words::age(since, snapshot.taken_at))).unwrap_or_default();
+    group.notes.push(format!("node/{} is not initialized{since} ({state})", node.name));
+    let object = index.nodes.get(node.name.as_str());
+    let Some(object) = object else { return };
+    let missing: Vec<&str> = group
+        .asks
+        .requests
+        .iter()
+        .filter(|(name, asked)| !asked.is_zero() && object.status.allocatable.amount(name).is_zero())
+        .map(|(name, _)| name)
+        .collect();
+    for name in missing {
+        let note = format!(
+            "{name}: the NodeClaim promises it, the node reports none, so kube-scheduler cannot place the pod and Karpenter opens no other node"
+        );
+        group.notes.push(note);
+        group.next.push(Next {
+            text: format!(
+                "install the device plugin DaemonSet that registers {name} and tolerates the node's taints"
+            ),
+            command: "kubectl get daemonsets -A".to_owned(),
+        });
+    }
+    let startup: Vec<String> = claim
+        .spec
+        .startup_taints
+        .iter()
+        .filter(|taint| object.spec.taints.iter().any(|there| there.matches(taint)))
+        .map(ToString::to_string)
+        .collect();
+    if !startup.is_empty() {
+        group.notes.push(format!("startup taint {} is still on it", startup.join(", ")));
+    }
+}
+
+/// Zones in which a NodePool can launch some type.
+pub(super) fn launch_zones(
+    instance_types: &[crate::model::InstanceType],
+    requirements: &Requirements,
+) -> BTreeSet<CompactString> {
+    let zone = requirements.get(label_key::ZONE);
+    instance_types
+        .iter()
+        .flat_map(|instance_type| &instance_type.offerings)
+        .filter(|offering| offering.available)
+        .filter_map(|offering| offering.zone().map(CompactString::from))
+        .filter(|found| zone.is_none_or(|zone| zone.has(found)))
+        .collect()
+}

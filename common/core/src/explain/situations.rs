@@ -1,0 +1,418 @@
+//! What is not Karpenter's problem, or not its turn: why a pod is not even tried.
+//!
+//! Rules: karpenter: pkg/utils/pod/scheduling.go (which pods count), pkg/controllers/provisioning/provisioner.go
+//! (`Validate`, eligible NodePools), pkg/controllers/state/cluster.go (`Synced`).
+
+use super::demand::required_terms;
+use super::index::{ClaimSource, ObjectIndex};
+use super::report::{Next, OutcomeWord, Verdict};
+use super::why::{WhyContext, not_ready_text};
+use super::words;
+use crate::model::{Condition, NodeClaim, Pod, SelectorExpression, Snapshot, condition};
+use crate::sim::{NotConsidered, PoolEligibility, Solution, Synced, Unsynced};
+
+/// Why a pod is not tried.
+#[derive(Debug, Clone)]
+pub(super) struct Situation {
+    /// The answer.
+    pub verdict: Verdict,
+    /// What happens.
+    pub outcome: OutcomeWord,
+    /// The word of the closed vocabulary.
+    pub cause: String,
+    /// Finding code.
+    pub code: &'static str,
+    /// The sentence after the verdict.
+    pub headline: String,
+    /// More lines.
+    pub evidence: Vec<String>,
+    /// What to do.
+    pub next: Vec<Next>,
+}
+
+impl Situation {
+    fn waits(outcome: OutcomeWord, cause: &str, code: &'static str, headline: impl Into<String>) -> Self {
+        Self {
+            verdict: Verdict::Wait,
+            outcome,
+            cause: cause.to_owned(),
+            code,
+            headline: headline.into(),
+            evidence: Vec::new(),
+            next: Vec::new(),
+        }
+    }
+
+    fn line(mut self, text: impl Into<String>) -> Self {
+        self.evidence.push(text.into());
+        self
+    }
+
+    fn next(mut self, text: impl Into<String>, command: impl Into<String>) -> Self {
+        self.next.push(Next { text: text.into(), command: command.into() });
+        self
+    }
+}
+
+/// What stops the controller for all pods at once.
+pub(super) fn controller_situation(
+    snapshot: &Snapshot,
+    solution: &Solution,
+    context: WhyContext<'_>,
+) -> Option<Situation> {
+    if let Some(stopped) = controller_is_down(snapshot) {
+        return Some(stopped);
+    }
+    if let Synced::Waiting(unsynced) = &solution.synced {
+        return Some(unsynced_situation(snapshot, unsynced, context.index));
+    }
+    no_node_pool(snapshot, solution, context)
+}
+
+fn controller_is_down(snapshot: &Snapshot) -> Option<Situation> {
+    let controller = &snapshot.controller;
+    if controller.available_replicas != Some(0) {
+        return None;
+    }
+    let deployment = controller.deployment.as_deref().unwrap_or("kube-system/karpenter");
+    let (namespace, name) = deployment.split_once('/').unwrap_or(("kube-system", deployment));
+    let wanted = controller.replicas.unwrap_or(0);
+    let situation = Situation::waits(
+        OutcomeWord::ControllerWaiting,
+        "controller-down",
+        "KARP127",
+        "the Karpenter controller is not running",
+    )
+    .line(format!("deploy/{name} -n {namespace} has 0 of {wanted} replicas available: no pod gets a node."));
+    Some(if wanted == 0 {
+        situation.next("start it again", format!("kubectl scale deploy/{name} -n {namespace} --replicas=2"))
+    } else {
+        situation.next("see why it does not start", format!("kubectl describe deploy/{name} -n {namespace}"))
+    })
+}
+
+fn unsynced_situation(snapshot: &Snapshot, unsynced: &[Unsynced], index: &ObjectIndex<'_>) -> Situation {
+    let mut situation = Situation::waits(
+        OutcomeWord::ControllerWaiting,
+        "unsynced",
+        "KARP126",
+        "Karpenter stands still for all pods",
+    );
+    for Unsynced::NodeClaimNotLaunched { node_claim } in unsynced {
+        let claim = index.node_claims.get(node_claim.as_str()).copied();
+        situation = situation.line(unlaunched_line(snapshot, node_claim, claim));
+        if let Some(line) = claim.and_then(unlaunched_message) {
+            situation = situation.line(line);
+        }
+        let denied = claim.is_some_and(is_denied);
+        let text = if denied {
+            "the launch is denied: look for the IAM policy or service control policy named in its condition"
+        } else {
+            "see what its launch says"
+        };
+        situation = situation.next(text, format!("kubectl describe nodeclaim/{node_claim}"));
+    }
+    if let Some(Unsynced::NodeClaimNotLaunched { node_claim }) = unsynced.first() {
+        situation = situation.next(
+            "or take it away; a pod that still needs it brings it back",
+            format!("kubectl delete nodeclaim/{node_claim}"),
+        );
+    }
+    situation
+}
+
+fn launched(claim: &NodeClaim) -> Option<&Condition> {
+    condition(&claim.status.conditions, "Launched")
+}
+
+fn is_denied(claim: &NodeClaim) -> bool {
+    launched(claim).is_some_and(|condition| {
+        let reason = condition.reason.as_deref().unwrap_or_default();
+        let message = condition.message.as_deref().unwrap_or_default();
+        reason.contains("Unauthorized")
+            || message.contains("UnauthorizedOperation")
+            || message.contains("AccessDenied")
+    })
+}
+
+/// `nodeclaim/spot-q9z4d has no providerID for 6m (Launched=Unknown, Unauthorized).`
+fn unlaunched_line(snapshot: &Snapshot, name: &str, claim: Option<&NodeClaim>) -> String {
+    let since = claim.and_then(|claim| claim.metadata.creation_timestamp);
+    let since =
+        since.map(|since| format!(" for {}", words::age(since, snapshot.taken_at))).unwrap_or_default();
+    let state = claim.and_then(launched).map(|condition| {
+        let reason = condition.reason.as_deref().filter(|reason| !reason.is_empty());
+        let reason = reason.map(|reason| format!(", {reason}")).unwrap_or_default();
+        format!(" (Launched={}{reason})", condition.status)
+    });
+    format!("nodeclaim/{name} has no providerID{since}{}.", state.unwrap_or_default())
+}
+
+fn unlaunched_message(claim: &NodeClaim) -> Option<String> {
+    const SHOWN: usize = 200;
+    let message = launched(claim)?.message.as_deref().filter(|message| !message.is_empty())?;
+    let cut: String = message.chars().take(SHOWN).collect();
+    let more = if cut.len() < message.len() { "..." } else { "" };
+    Some(format!("It says: {cut}{more}"))
+}
+
+fn no_node_pool(snapshot: &Snapshot, solution: &Solution, context: WhyContext<'_>) -> Option<Situation> {
+    let usable = solution.node_pools.iter().any(|pool| {
+        matches!(
+            pool.eligibility,
+            PoolEligibility::Eligible
+                | PoolEligibility::FilteredOut { .. }
+                | PoolEligibility::NoInstanceTypes(_)
+        )
+    });
+    if usable || snapshot.gap("nodepools").is_some_and(|gap| !gap.reason.starts_with("none in")) {
+        return None;
+    }
+    if solution.node_pools.is_empty() {
+        let situation = Situation::waits(
+            OutcomeWord::ControllerWaiting,
+            "nodepool-not-ready",
+            "KARP128",
+            "there is no NodePool",
+        );
+        return Some(situation.next("write one that fits this cluster", "kubectl karp blueprint"));
+    }
+    let mut situation = Situation::waits(
+        OutcomeWord::ControllerWaiting,
+        "nodepool-not-ready",
+        "KARP128",
+        "no NodePool can be used; Karpenter does nothing and says nothing",
+    );
+    for pool in &solution.node_pools {
+        let object = context.index.node_pools.get(pool.name.as_str()).copied();
+        let text = match &pool.eligibility {
+            PoolEligibility::NotReady => not_ready_text(&pool.name, object, context),
+            PoolEligibility::Static => format!("nodepool/{} is static (spec.replicas)", pool.name),
+            PoolEligibility::Deleting => format!("nodepool/{} is being deleted", pool.name),
+            _ => format!("nodepool/{} uses a NodeClass of another provider", pool.name),
+        };
+        situation = situation.line(text);
+        if pool.eligibility == PoolEligibility::NotReady {
+            situation = mend_not_ready(situation, &pool.name, context);
+        }
+    }
+    Some(situation)
+}
+
+/// How to make a NodePool Ready: at its NodeClass where that is what fails.
+fn mend_not_ready(situation: Situation, pool: &str, context: WhyContext<'_>) -> Situation {
+    let object = context.index.node_pools.get(pool);
+    let class_name = object.map(|object| object.spec.template.spec.node_class_ref.name.as_str());
+    let class = class_name.and_then(|name| context.index.node_classes.get(name));
+    let failing = class.and_then(|class| {
+        class
+            .status
+            .conditions
+            .iter()
+            .find(|condition| condition.kind != "Ready" && condition.status != "True")
+    });
+    let (Some(class), Some(failing)) = (class, failing) else {
+        return situation.next("see its conditions", format!("kubectl describe nodepool/{pool}"));
+    };
+    let name = &class.metadata.name;
+    let (field, things, terms) = match failing.kind.as_str() {
+        "SubnetsReady" => ("subnetSelectorTerms", "subnets", &class.spec.subnet_selector_terms),
+        "SecurityGroupsReady" => {
+            ("securityGroupSelectorTerms", "security groups", &class.spec.security_group_selector_terms)
+        }
+        _ => {
+            let text = format!("mend {} of ec2nodeclass/{name}", failing.kind);
+            return situation.next(text, format!("kubectl describe ec2nodeclass/{name}"));
+        }
+    };
+    let tags: Vec<String> =
+        terms.iter().flat_map(|term| term.tags.iter().map(|(key, value)| format!("{key}={value}"))).collect();
+    let tags =
+        if tags.is_empty() { String::new() } else { format!(", or tag the {things} {}", tags.join(" or ")) };
+    situation.next(
+        format!("let spec.{field} of ec2nodeclass/{name} match the {things}{tags}"),
+        format!("kubectl edit ec2nodeclass/{name}"),
+    )
+}
+
+/// Why the controller does not look at one pod.
+pub(super) fn not_considered(pod: &Pod, why: NotConsidered, snapshot: &Snapshot) -> Situation {
+    let waits = |cause: &str, code, headline: String| {
+        Situation::waits(OutcomeWord::NotConsidered, cause, code, headline)
+    };
+    let object = words::object("Pod", &pod.metadata.namespace, &pod.metadata.name);
+    match why {
+        NotConsidered::NotMarkedUnschedulable => not_marked(pod, snapshot),
+        NotConsidered::Nominated => {
+            let node = pod.status.nominated_node_name.as_deref().unwrap_or("a node");
+            waits("nominated", "KARP122", format!("it is nominated to node/{node} by preemption"))
+                .line("kube-scheduler is evicting pods there for it; Karpenter leaves it alone.")
+                .next("", format!("kubectl get {object} -w"))
+        }
+        NotConsidered::DaemonSetPod => {
+            let owner = pod.metadata.owner_references.iter().find(|owner| owner.kind == "DaemonSet");
+            let name = owner.map_or("", |owner| owner.name.as_str());
+            waits(
+                "daemonset-pod",
+                "KARP123",
+                format!("it belongs to daemonset/{name}; Karpenter never adds a node for it"),
+            )
+        }
+        NotConsidered::StaticPod => {
+            waits("static-pod", "KARP124", "a Node owns it; Karpenter never adds a node for it".to_owned())
+        }
+    }
+}
+
+fn not_marked(pod: &Pod, snapshot: &Snapshot) -> Situation {
+    let waits = |cause: &str, code, headline: String| {
+        Situation::waits(OutcomeWord::NotConsidered, cause, code, headline)
+    };
+    let object = words::object("Pod", &pod.metadata.namespace, &pod.metadata.name);
+    let gates: Vec<&str> = pod.spec.scheduling_gates.iter().map(|gate| gate.name.as_str()).collect();
+    if !gates.is_empty() {
+        let noun = if gates.len() == 1 { "scheduling gate" } else { "scheduling gates" };
+        let situation =
+            waits("scheduling-gate", "KARP120", format!("{noun} {} not removed yet", gates.join(", ")));
+        let kueue = gates.iter().any(|gate| gate.contains("kueue"));
+        return if kueue {
+            situation.next(
+                "Kueue has to admit it: quota, or its Workload",
+                format!("kubectl get workloads -n {}", pod.metadata.namespace),
+            )
+        } else {
+            situation.next("whoever set the gate has to remove it", format!("kubectl describe {object}"))
+        };
+    }
+    let scheduler = pod.spec.scheduler_name.as_deref().filter(|name| *name != "default-scheduler");
+    if let Some(scheduler) = scheduler {
+        return waits(
+            "other-scheduler",
+            "KARP121",
+            format!("scheduler {scheduler} has not marked it Unschedulable"),
+        )
+        .next("", format!("kubectl describe {object}"));
+    }
+    let since = pod.metadata.creation_timestamp.map(|since| words::age(since, snapshot.taken_at));
+    let since = since.map(|since| format!(", {since} after its creation")).unwrap_or_default();
+    waits(
+        "not-yet-unschedulable",
+        "KARP125",
+        format!("kube-scheduler has not marked it Unschedulable yet{since}"),
+    )
+    .next("", format!("kubectl get {object} -w"))
+}
+
+/// Why a pod failed validation.
+pub(super) fn ignored(pod: &Pod, error: &str, context: WhyContext<'_>, snapshot: &Snapshot) -> Situation {
+    let no = |cause: &str, code, headline: String| Situation {
+        verdict: Verdict::No,
+        ..Situation::waits(OutcomeWord::Ignored, cause, code, headline)
+    };
+    if let Some((place, expression)) = restricted_expression(pod, context) {
+        let values = words::values(expression.values.iter());
+        let asked = match expression.values.len() {
+            0 => format!("{} {}", expression.key, expression.operator),
+            _ => format!("{} {} {values}", expression.key, expression.operator),
+        };
+        return no(
+            "restricted-label",
+            "KARP113",
+            format!("{place} uses {}, a label Karpenter refuses", expression.key),
+        )
+        .line(format!(
+            "{place}: {asked}; refused with every operator, before any NodePool or node is looked at."
+        ));
+    }
+    if let Some(situation) = claim_problem(pod, context.index, snapshot) {
+        return situation;
+    }
+    let text = error.strip_prefix("ignoring pod, ").unwrap_or(error);
+    if text.contains("matchFields") {
+        return no(
+            "restricted-label",
+            "KARP113",
+            "pod nodeAffinity uses matchFields, which Karpenter refuses".to_owned(),
+        );
+    }
+    if text.contains("configured to not run on a Karpenter") {
+        return no(
+            "karpenter.sh/nodepool",
+            "KARP102",
+            "it asks not to run on Karpenter's nodes (karpenter.sh/nodepool DoesNotExist)".to_owned(),
+        );
+    }
+    no("invalid", "KARP114", format!("Karpenter refuses it: {text}"))
+}
+
+/// The first expression of nodeSelector or required node affinity on a restricted label, with its place.
+fn restricted_expression(pod: &Pod, context: WhyContext<'_>) -> Option<(&'static str, SelectorExpression)> {
+    let profile = context.profile;
+    let is_restricted = |key: &str| profile.is_restricted(profile.normalize(key));
+    let selector = pod.spec.node_selector.iter().find(|(key, _)| is_restricted(key));
+    if let Some((key, value)) = selector {
+        let expression =
+            SelectorExpression { key: key.into(), operator: "In".into(), values: vec![value.into()] };
+        return Some(("nodeSelector", expression));
+    }
+    let expressions = required_terms(&pod.spec).iter().flat_map(|term| &term.match_expressions);
+    let found = expressions.into_iter().find(|expression| is_restricted(&expression.key));
+    found.map(|expression| ("required nodeAffinity", expression.clone()))
+}
+
+fn claim_problem(pod: &Pod, index: &ObjectIndex<'_>, snapshot: &Snapshot) -> Option<Situation> {
+    let namespace = pod.metadata.namespace.as_str();
+    let no = |cause: &str, headline: String| Situation {
+        verdict: Verdict::No,
+        ..Situation::waits(OutcomeWord::Ignored, cause, "KARP115", headline)
+    };
+    for (name, source) in index.claims(pod) {
+        let describe = format!("kubectl describe pvc {name} -n {namespace}");
+        let Some(claim) = index.claims.get(&(namespace, name.as_str())) else {
+            let headline = format!("pvc/{name} does not exist");
+            return Some(no("pvc-missing", headline).next("", format!("kubectl get pvc -n {namespace}")));
+        };
+        let class = claim.spec.storage_class_name.as_deref().unwrap_or_default();
+        if claim.metadata.is_deleting() {
+            return Some(no("pvc-deleting", format!("pvc/{name} is being deleted")).next("", describe));
+        }
+        if claim.status.phase == "Lost" {
+            let headline = format!("pvc/{name} has lost its volume {}", claim.spec.volume_name);
+            return Some(no("pvc-lost", headline).next("", describe));
+        }
+        if !claim.spec.volume_name.is_empty() {
+            if !index.volumes.contains_key(claim.spec.volume_name.as_str()) {
+                let headline = format!("volume pv/{} of pvc/{name} does not exist", claim.spec.volume_name);
+                return Some(no("pv-missing", headline).next("", describe));
+            }
+            if claim.metadata.annotations.get("pv.kubernetes.io/bind-completed").is_none() {
+                let headline = format!("pvc/{name} is not bound to pv/{} yet", claim.spec.volume_name);
+                return Some(no("pvc-unbound", headline).next("", describe));
+            }
+            continue;
+        }
+        let since = claim.metadata.creation_timestamp;
+        let since = since.map(|at| format!(" for {}", words::age(at, snapshot.taken_at))).unwrap_or_default();
+        match source {
+            ClaimSource::Class(found) if found.volume_binding_mode.as_deref() == Some("Immediate") => {
+                return Some(
+                    no("pvc-unbound", format!("pvc/{name} is not bound{since}"))
+                        .line(format!(
+                            "StorageClass {class} binds at once; Karpenter ignores pods with unbound volumes."
+                        ))
+                        .next("", describe),
+                );
+            }
+            ClaimSource::Class(_) | ClaimSource::Volume(_) => {}
+            ClaimSource::Unknown if class.is_empty() => {
+                let headline = format!("pvc/{name} is not bound and names no StorageClass");
+                return Some(no("pvc-unbound", headline).next("", describe));
+            }
+            ClaimSource::Unknown => {
+                let headline = format!("pvc/{name} names storageclass/{class}, which does not exist");
+                return Some(no("storageclass-missing", headline).next("", "kubectl get storageclasses"));
+            }
+        }
+    }
+    None
+}
