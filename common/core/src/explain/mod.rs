@@ -42,5 +42,6 @@ pub use launch::{NoImage, no_image};
 pub use nodes::{Failure, NodeFacts, failures, node_reasons};
 pub use owners::{Owner, manager_of, owner_of};
 pub use place::{new_node_text, price_text, types_text};
+pub use situations::Situation;
 pub use topology::{TopologyWish, wishes_of};
 pub use why::{Nearest, Why};

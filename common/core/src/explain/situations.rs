@@ -13,7 +13,7 @@ use crate::sim::{NotConsidered, PoolEligibility, Solution, Synced, Unsynced};
 
 /// Why a pod is not tried.
 #[derive(Debug, Clone)]
-pub(super) struct Situation {
+pub struct Situation {
     /// The answer.
     pub verdict: Verdict,
     /// What happens.
