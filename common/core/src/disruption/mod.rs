@@ -8,8 +8,11 @@ pub mod blockers;
 pub mod budgets;
 pub mod candidates;
 mod cluster_state;
+pub mod conditions;
 pub mod cost;
 pub mod cron;
+pub mod drift;
+pub mod drift_aws;
 pub mod eviction;
 pub mod pdb;
 

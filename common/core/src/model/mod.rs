@@ -3,6 +3,7 @@
 //! Everything here is data with its arithmetic. It knows std, serde and jiff (without a clock), and nothing of
 //! scheduling.
 
+mod aws_facts;
 mod catalog;
 mod controller;
 mod ec2_instance_type;
@@ -33,6 +34,7 @@ mod storage;
 mod taints;
 mod workload;
 
+pub use aws_facts::{AwsFacts, Ec2Image, Ec2Instance, Ec2Subnet, Ec2Volume, SsmParameter, instance_id};
 pub use catalog::{
     Catalog, CatalogEntry, CatalogOrigin, CatalogZone, PriceKnowledge, TableSource, VpcLimits,
 };
