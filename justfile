@@ -27,3 +27,7 @@ vector NAME:
 # Licences, advisories, duplicate versions (needs cargo-deny).
 deny:
     cargo deny check
+
+# Write the embedded EC2 catalog anew from its inputs (common/data/README.md).
+catalog:
+    python3 common/data/generate.py

@@ -1,1 +1,3 @@
 //! edges
+
+pub mod catalog;
