@@ -50,6 +50,20 @@ impl Snapshot {
         }
     }
 
+    /// Whether EKS Auto Mode runs Karpenter for this cluster: AWS' own controller, whose settings nobody sees.
+    pub fn uses_eks_auto_mode(&self) -> bool {
+        const GROUP: &str = "eks.amazonaws.com";
+        self.objects
+            .other_node_classes
+            .iter()
+            .any(|class| class.api_version.split_once('/').is_some_and(|(group, _)| group == GROUP))
+            || self
+                .objects
+                .node_pools
+                .iter()
+                .any(|pool| pool.spec.template.spec.node_class_ref.group == GROUP)
+    }
+
     /// The gap of a kind (plural, `nodes`), where it was not read.
     pub fn gap(&self, kind: &str) -> Option<&Gap> {
         self.gaps.iter().find(|gap| gap.kind == kind)
@@ -82,6 +96,10 @@ pub struct Gap {
 
 /// An object with metadata.
 pub trait Object: Serialize + DeserializeOwned {
+    /// Kind, `Pod`.
+    fn kind(&self) -> &str;
+    /// API version, `apps/v1`.
+    fn api_version(&self) -> CompactString;
     /// Its metadata.
     fn metadata(&self) -> &ObjectMeta;
     /// Its metadata, to change.
@@ -91,6 +109,12 @@ pub trait Object: Serialize + DeserializeOwned {
 macro_rules! impl_object {
     ($($type:ty)*) => {$(
         impl Object for $type {
+            fn kind(&self) -> &str {
+                &self.kind
+            }
+            fn api_version(&self) -> CompactString {
+                self.api_version.clone()
+            }
             fn metadata(&self) -> &ObjectMeta {
                 &self.metadata
             }
@@ -118,6 +142,12 @@ pub trait ObjectDecoder {
 pub trait ListVisitor {
     /// One list, with the plural of its kind.
     fn list<T: Object>(&mut self, plural: &'static str, list: &mut Vec<T>);
+}
+
+/// Looks at lists of objects of every kind without changing them.
+pub trait ListReader {
+    /// One list, with the plural of its kind.
+    fn list<T: Object>(&mut self, plural: &'static str, list: &[T]);
 }
 
 /// The kinds that share [`Objects::workloads`]: (group, version, kind, plural).
@@ -153,6 +183,12 @@ macro_rules! objects {
         pub const KINDS: &[(&str, &str, &str, &str)] = &[$(($group, $version, $kind, $plural),)*];
 
         $(impl Object for $type {
+            fn kind(&self) -> &str {
+                $kind
+            }
+            fn api_version(&self) -> CompactString {
+                if $group.is_empty() { $version.into() } else { concat!($group, "/", $version).into() }
+            }
             fn metadata(&self) -> &ObjectMeta {
                 &self.metadata
             }
@@ -189,6 +225,13 @@ macro_rules! objects {
                 $(visitor.list($plural, &mut self.$field);)*
                 visitor.list("workloads", &mut self.workloads);
                 visitor.list("nodeclasses", &mut self.other_node_classes);
+            }
+
+            /// The same without changing them.
+            pub fn read_lists<V: ListReader>(&self, visitor: &mut V) {
+                $(visitor.list($plural, &self.$field);)*
+                visitor.list("workloads", &self.workloads);
+                visitor.list("nodeclasses", &self.other_node_classes);
             }
         }
     };

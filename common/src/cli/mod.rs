@@ -1,0 +1,9 @@
+//! Flags that all verbs share, as kubectl spells them, and the way from arguments to an exit code.
+//!
+//! Groups are clap structs to be flattened into a verb's own; each knows how to become what the edges need.
+
+mod args;
+mod run;
+
+pub use args::{CatalogFlags, ClusterFlags, OutputFlags, ScopeFlags, SourceFlags};
+pub use run::{main, parse, run};

@@ -1,0 +1,246 @@
+//! Cuts a stream of JSON into objects, holding one of them at a time.
+//!
+//! Understands one object, many behind each other (JSON Lines), an array of objects, and any object with a
+//! top-level `items` array, whose elements are handed out one by one. It looks only at quotes and brackets;
+//! whether an object is well-formed is found out when it is decoded.
+
+use std::io::Read;
+
+use karp_core::report::Error;
+
+use super::{MAX_OBJECT_BYTES, cannot_read};
+
+const CHUNK_BYTES: usize = 1 << 16;
+
+/// What the cutter hands out.
+pub(super) trait Sink {
+    /// One object, beginning on a line. `list` is the text of the enclosing list read so far, if any.
+    fn item(&mut self, text: &str, line: usize, list: Option<&str>) -> Result<(), Error>;
+    /// A list without its items, once it is over.
+    fn list(&mut self, text: &str, line: usize) -> Result<(), Error>;
+}
+
+/// Reads everything from `reader`.
+pub(super) fn cut(file: &str, reader: impl Read, sink: &mut dyn Sink) -> Result<(), Error> {
+    let mut cutter = Cutter { file, reader, chunk: vec![0; CHUNK_BYTES], at: 0, end: 0, line: 1 };
+    while let Some(byte) = cutter.peek_token()? {
+        match byte {
+            b'{' => cutter.object(sink)?,
+            b'[' => {
+                cutter.at += 1;
+                cutter.array(None, sink)?;
+            }
+            // JSON Lines may be joined by commas or record separators.
+            b',' | 0x1e => cutter.at += 1,
+            _ => {
+                return Err(cutter.error(format!("expected an object, found {:?}", char::from(byte))));
+            }
+        }
+    }
+    Ok(())
+}
+
+struct Cutter<'a, R> {
+    file: &'a str,
+    reader: R,
+    chunk: Vec<u8>,
+    at: usize,
+    end: usize,
+    line: usize,
+}
+
+impl<R: Read> Cutter<'_, R> {
+    fn error(&self, message: impl std::fmt::Display) -> Error {
+        Error::usage(format!("{}:{}: {message}", self.file, self.line))
+    }
+
+    /// Bytes read but not yet used; empty at the end of the stream.
+    fn buffered(&mut self) -> Result<&[u8], Error> {
+        while self.at == self.end {
+            self.at = 0;
+            self.end = match self.reader.read(&mut self.chunk) {
+                Ok(read) => read,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(cannot_read(self.file, &error)),
+            };
+            if self.end == 0 {
+                return Ok(&[]);
+            }
+        }
+        Ok(&self.chunk[self.at..self.end])
+    }
+
+    /// The next byte that is no white space, not used up.
+    fn peek_token(&mut self) -> Result<Option<u8>, Error> {
+        loop {
+            let Some(&byte) = self.buffered()?.first() else { return Ok(None) };
+            match byte {
+                b' ' | b'\t' | b'\r' => self.at += 1,
+                b'\n' => {
+                    self.line += 1;
+                    self.at += 1;
+                }
+                _ => return Ok(Some(byte)),
+            }
+        }
+    }
+
+    fn expect_token(&mut self, opened_on: usize) -> Result<u8, Error> {
+        self.peek_token()?.ok_or_else(|| self.cut_short(opened_on))
+    }
+
+    fn cut_short(&self, opened_on: usize) -> Error {
+        self.error(format!("the file ends inside the object that begins on line {opened_on}"))
+            .hint("was the dump cut off? write it again")
+    }
+
+    /// An object at the top: a list, whose items are handed out as they come, or a single object.
+    fn object(&mut self, sink: &mut dyn Sink) -> Result<(), Error> {
+        let line = self.line;
+        let mut text = vec![b'{'];
+        let mut lists = 0;
+        self.at += 1;
+        loop {
+            self.blanks(&mut text)?;
+            match self.expect_token(line)? {
+                b'}' => {
+                    self.at += 1;
+                    text.push(b'}');
+                    break;
+                }
+                b'"' => {
+                    let key_at = text.len();
+                    self.value(&mut text, line)?;
+                    let is_items = &text[key_at..] == b"\"items\"";
+                    self.blanks(&mut text)?;
+                    if self.expect_token(line)? != b':' {
+                        return Err(self.error("expected ':' behind a key"));
+                    }
+                    self.at += 1;
+                    text.push(b':');
+                    self.blanks(&mut text)?;
+                    if is_items && self.expect_token(line)? == b'[' {
+                        lists += 1;
+                        self.at += 1;
+                        let head = self.utf8(&text)?.to_owned();
+                        self.array(Some(&head), sink)?;
+                        text.extend_from_slice(b"[]");
+                    } else {
+                        self.value(&mut text, line)?;
+                    }
+                }
+                b',' => {
+                    self.at += 1;
+                    text.push(b',');
+                }
+                other => {
+                    return Err(self.error(format!("expected a key, found {:?}", char::from(other))));
+                }
+            }
+        }
+        let text = self.utf8(&text)?;
+        if lists > 0 { sink.list(text, line) } else { sink.item(text, line, None) }
+    }
+
+    /// The elements of an array behind its bracket.
+    fn array(&mut self, list: Option<&str>, sink: &mut dyn Sink) -> Result<(), Error> {
+        let opened_on = self.line;
+        let mut text = Vec::new();
+        loop {
+            match self.expect_token(opened_on)? {
+                b']' => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                b',' => self.at += 1,
+                b'{' => {
+                    let line = self.line;
+                    text.clear();
+                    self.value(&mut text, line)?;
+                    sink.item(self.utf8(&text)?, line, list)?;
+                }
+                other => {
+                    return Err(self.error(format!("expected an object, found {:?}", char::from(other))));
+                }
+            }
+        }
+    }
+
+    /// Copies white space, so that lines keep their numbers.
+    fn blanks(&mut self, text: &mut Vec<u8>) -> Result<(), Error> {
+        while let Some(byte @ (b' ' | b'\t' | b'\r' | b'\n')) = self.buffered()?.first().copied() {
+            text.push(byte);
+            self.line += usize::from(byte == b'\n');
+            self.at += 1;
+        }
+        Ok(())
+    }
+
+    /// Copies one value: a scalar up to what ends it, or everything between balanced brackets.
+    fn value(&mut self, text: &mut Vec<u8>, opened_on: usize) -> Result<(), Error> {
+        let mut depth = 0_usize;
+        let mut in_string = false;
+        let mut escaped = false;
+        let start = text.len();
+        loop {
+            if text.len() - start > MAX_OBJECT_BYTES {
+                return Err(self.error(format!(
+                    "the object that begins on line {opened_on} is larger than {} MiB",
+                    MAX_OBJECT_BYTES >> 20
+                )));
+            }
+            let buffered = self.buffered()?;
+            if buffered.is_empty() {
+                return Err(self.cut_short(opened_on));
+            }
+            let mut used = 0;
+            let mut lines = 0;
+            let mut done = false;
+            for &byte in buffered {
+                lines += usize::from(byte == b'\n');
+                if in_string {
+                    used += 1;
+                    match byte {
+                        _ if escaped => escaped = false,
+                        b'\\' => escaped = true,
+                        b'"' => {
+                            in_string = false;
+                            done = depth == 0;
+                        }
+                        _ => {}
+                    }
+                } else {
+                    match byte {
+                        b'{' | b'[' => depth += 1,
+                        b'"' => in_string = true,
+                        // The bracket or comma behind a scalar belongs to whoever asked for the scalar.
+                        b'}' | b']' | b',' | b' ' | b'\t' | b'\r' | b'\n' if depth == 0 => {
+                            lines -= usize::from(byte == b'\n');
+                            done = true;
+                            break;
+                        }
+                        b'}' | b']' => {
+                            depth -= 1;
+                            done = depth == 0;
+                        }
+                        _ => {}
+                    }
+                    used += 1;
+                }
+                if done {
+                    break;
+                }
+            }
+            text.extend_from_slice(&self.chunk[self.at..self.at + used]);
+            self.at += used;
+            self.line += lines;
+            if done {
+                return if text.len() == start { Err(self.error("expected a value")) } else { Ok(()) };
+            }
+        }
+    }
+
+    fn utf8<'t>(&self, text: &'t [u8]) -> Result<&'t str, Error> {
+        std::str::from_utf8(text).map_err(|_| self.error("bytes that are no UTF-8"))
+    }
+}

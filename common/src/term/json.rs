@@ -1,0 +1,88 @@
+//! Documents for programs: `-o json` and `-o yaml`, with `apiVersion: karp/v1`.
+
+use karp_core::report::Error;
+use serde::Serialize;
+
+/// What `-o` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Format {
+    /// For people, at the width of the terminal.
+    #[default]
+    Table,
+    /// The same with more columns.
+    Wide,
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+    /// Only names of what the verdict is about.
+    Name,
+}
+
+/// Version of all documents.
+const API_VERSION: &str = "karp/v1";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a, T> {
+    api_version: &'static str,
+    kind: &'a str,
+    #[serde(flatten)]
+    body: &'a T,
+}
+
+/// A document of a kind; `as_yaml` else JSON. Ends with a line end.
+///
+/// # Errors
+/// When the body cannot be serialised, which is a bug.
+pub fn document<T: Serialize>(kind: &str, body: &T, as_yaml: bool) -> Result<String, Error> {
+    let document = Document { api_version: API_VERSION, kind, body };
+    let failed = |error: &dyn std::fmt::Display| {
+        Error::usage(format!("a {kind} cannot be written"))
+            .cause(error)
+            .hint("this is a bug: please report it")
+    };
+    if as_yaml {
+        let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+        let mut text = String::new();
+        serde_saphyr::to_fmt_writer_with_options(&mut text, &document, options)
+            .map_err(|error| failed(&error))?;
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        Ok(text)
+    } else {
+        let mut text = serde_json::to_string_pretty(&document).map_err(|error| failed(&error))?;
+        text.push('\n');
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_say_what_they_are() {
+        #[derive(Serialize)]
+        struct Body {
+            pods: u32,
+            note: &'static str,
+        }
+        let body = Body { pods: 3, note: "yes" };
+        insta::assert_snapshot!(document("Explanation", &body, false).unwrap(), @r#"
+        {
+          "apiVersion": "karp/v1",
+          "kind": "Explanation",
+          "pods": 3,
+          "note": "yes"
+        }
+        "#);
+        insta::assert_snapshot!(document("Explanation", &body, true).unwrap(), @r#"
+        apiVersion: karp/v1
+        kind: Explanation
+        pods: 3
+        note: "yes"
+        "#);
+    }
+}
