@@ -49,6 +49,9 @@ pub struct ControllerSettings {
     /// Cluster name (AWS).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_name: Option<CompactString>,
+    /// Region the controller was told (AWS): its variable `AWS_REGION`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aws_region: Option<CompactString>,
     /// CA bundle in base64, part of the NodeClass hash (AWS).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_ca_bundle: Option<String>,
@@ -76,6 +79,7 @@ impl Default for ControllerSettings {
             vm_memory_overhead_percent: 0.075,
             reserved_enis: 0,
             cluster_name: None,
+            aws_region: None,
             cluster_ca_bundle: None,
             eks_control_plane: false,
             isolated_vpc: false,

@@ -5,8 +5,12 @@
 
 pub mod aws;
 mod kwok;
+mod select;
 
 pub use kwok::{KwokProvider, KwokTypesError};
+pub use select::{
+    ProviderKind, ProviderSelection, RegionEvidence, RegionFinding, region_of_zone, select_provider,
+};
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
