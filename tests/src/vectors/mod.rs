@@ -9,6 +9,7 @@
 
 mod cli;
 pub mod compare;
+pub mod disruption;
 pub mod documents;
 pub mod files;
 mod pending;
@@ -24,7 +25,7 @@ pub use documents::Document;
 pub use score::{Count, Score};
 
 /// The kinds of vectors that are known, tried in this order.
-pub const FAMILIES: &[&dyn Family] = &[&scheduling::Scheduling, &pending::DISRUPTION, &pending::AWS];
+pub const FAMILIES: &[&dyn Family] = &[&scheduling::Scheduling, &disruption::Disruption, &pending::AWS];
 
 /// A kind of vector.
 pub trait Family: Sync {

@@ -3,17 +3,7 @@
 use karp_core::model::RuleSet;
 
 use super::documents::text;
-use super::{Document, Family, Job, JobKey, Options, RULE_SETS, Verdict};
-
-/// Disruption: consolidation, drift, budgets, conditions.
-pub(super) const DISRUPTION: Pending = Pending {
-    group: "disruption",
-    what: "the disruption controller",
-    rules: &RULE_SETS,
-    recognises: |document| {
-        document.any_answer(|answer| answer.get("methods").or(answer.get("nodePools")).is_some())
-    },
-};
+use super::{Document, Family, Job, JobKey, Options, Verdict};
 
 /// The AWS provider: launch, drift, nodes.
 pub(super) const AWS: Pending = Pending {

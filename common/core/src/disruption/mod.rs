@@ -8,12 +8,16 @@ pub mod blockers;
 pub mod budgets;
 pub mod candidates;
 mod cluster_state;
+pub mod command;
 pub mod conditions;
 pub mod cost;
 pub mod cron;
 pub mod drift;
 pub mod drift_aws;
+pub mod drift_method;
 pub mod eviction;
+pub mod methods;
 pub mod pdb;
+mod static_drift;
 
 pub use cluster_state::{ClusterState, ControllerMemory, ManagedPool, housekeeping};

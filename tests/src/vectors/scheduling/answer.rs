@@ -79,6 +79,11 @@ fn pod(decision: &PodDecision, position: impl Fn(usize) -> Option<usize>) -> Val
     Value::Object(fields)
 }
 
+/// A NodeClaim that would be created, with the names of its pods.
+pub fn node_claim_answer(claim: &NewNodeClaim, pods: Vec<String>) -> Value {
+    node_claim(claim, pods, false)
+}
+
 fn node_claim(claim: &NewNodeClaim, pods: Vec<String>, with_prices: bool) -> Value {
     let NodeClaim { metadata, spec, .. } = &claim.object;
     let mut fields = Map::new();

@@ -21,8 +21,9 @@ use super::{Document, Family, Job, JobKey, Options, RULE_SETS, Verdict, compare}
 use inputs::Inputs;
 use tree::Tree;
 
-pub use answer::answer;
+pub use answer::{answer, node_claim_answer};
 pub use inputs::{Inputs as ScenarioInputs, snapshot};
+pub(super) use normalise::claims as normalise_claims;
 
 /// The kind.
 #[derive(Debug)]

@@ -23,6 +23,35 @@ pub(super) fn both(mut recorded: Value, mut ours: Value) -> (Value, Value) {
     (recorded, ours)
 }
 
+/// The same for answers whose NodeClaims are the replacements of disruption commands.
+pub(in super::super) fn claims(recorded: &mut Value, ours: &mut Value) {
+    each_pair(recorded, ours, "methods", &mut |recorded, ours| {
+        each_pair(recorded, ours, "commands", &mut |recorded, ours| {
+            each_pair(recorded, ours, "replacements", &mut |recorded, ours| {
+                expand_values(recorded);
+                accept_any(recorded, ours);
+            });
+        });
+        rank_placeholders(recorded);
+        rank_placeholders(ours);
+    });
+}
+
+/// Visits the entries of a list on both sides, position by position; a missing entry of ours is null.
+fn each_pair(
+    recorded: &mut Value,
+    ours: &mut Value,
+    field: &str,
+    visit: &mut dyn FnMut(&mut Value, &mut Value),
+) {
+    for (at, theirs) in list(recorded, field).iter_mut().enumerate() {
+        match list(ours, field).get_mut(at) {
+            Some(mine) => visit(theirs, mine),
+            None => visit(theirs, &mut Value::Null),
+        }
+    }
+}
+
 fn list<'a>(value: &'a mut Value, field: &str) -> &'a mut [Value] {
     value.get_mut(field).and_then(Value::as_array_mut).map_or(&mut [], Vec::as_mut_slice)
 }
