@@ -66,6 +66,11 @@ impl<'a> Analyst<'a> {
         self.stopped.as_ref()
     }
 
+    /// Whether soft taints count as tolerated.
+    pub fn soft_taints_tolerated(&self) -> bool {
+        self.soft_taints_tolerated
+    }
+
     /// NodePools in the controller's order.
     pub fn pools(&self) -> &[PoolIndex<'a>] {
         &self.pools

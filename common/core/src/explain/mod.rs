@@ -13,6 +13,7 @@
 
 mod analysis;
 mod cause;
+pub mod changes;
 mod controller_said;
 mod demand;
 mod explanation;

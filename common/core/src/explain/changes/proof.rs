@@ -1,0 +1,160 @@
+//! Proof: what a change leads to, by simulating the whole batch on the edited snapshot.
+
+use super::candidate::{Candidate, ObjectEdit, Subject};
+use super::search::Simulate;
+use crate::explain::analysis::Analyst;
+use crate::explain::index::ObjectIndex;
+use crate::explain::launch;
+use crate::explain::place;
+use crate::explain::report::{Proof, Verdict};
+use crate::model::{LabelProfile, NodeClaim, Snapshot, label_key, node_pool_hash};
+use crate::provider::aws::{NodeClassHashVersion, node_class_hash};
+use crate::sim::{Outcome, PodDecision, Solution, Synced};
+
+/// Simulates a candidate. None where some of the pods it is for still have no place.
+pub(super) fn prove(
+    analyst: &Analyst<'_>,
+    candidate: &Candidate,
+    subject: &Subject<'_>,
+    simulate: &Simulate<'_>,
+) -> Option<Proof> {
+    let mut snapshot = analyst.snapshot.clone();
+    candidate.apply(&mut snapshot, subject, analyst.profile);
+    let solution = simulate(&snapshot);
+    if solution.synced != Synced::Yes {
+        return None;
+    }
+    let index = ObjectIndex::new(&snapshot);
+    let placed = |position: usize| {
+        let decision = decision_of(&snapshot, &solution, position)?;
+        has_place(decision, &solution, &index, analyst.profile).then_some(decision)
+    };
+    let first = placed(*subject.pods.first()?)?;
+    if subject.pods.iter().any(|position| placed(*position).is_none()) {
+        return None;
+    }
+    let (moved_pods, pending_pods) = others(analyst, &solution, subject);
+    let mut proof = Proof {
+        verdict: Verdict::Yes,
+        node_pool: None,
+        node: None,
+        instance_types: Vec::new(),
+        instance_type_count: 0,
+        zones: Vec::new(),
+        capacity_types: Vec::new(),
+        price_per_hour: None,
+        drifted_nodes: drifted_nodes(analyst, &snapshot, candidate),
+        moved_pods,
+        pending_pods,
+    };
+    match &first.outcome {
+        Outcome::Existing { node } => proof.node = Some(node.clone()),
+        Outcome::New { node_claim } => {
+            let place = place::of_claim(solution.node_claims.get(*node_claim)?, &solution, analyst.profile);
+            proof.node_pool = place.node_pool;
+            proof.instance_types = place.instance_types;
+            proof.instance_type_count = place.instance_type_count;
+            proof.zones = place.zones;
+            proof.capacity_types = place.capacity_types;
+            proof.price_per_hour = place.price_per_hour;
+        }
+        _ => return None,
+    }
+    Some(proof)
+}
+
+fn decision_of<'s>(snapshot: &Snapshot, solution: &'s Solution, position: usize) -> Option<&'s PodDecision> {
+    let metadata = &snapshot.objects.pods.get(position)?.metadata;
+    let key = (&metadata.namespace, &metadata.name);
+    let at =
+        solution.pods.binary_search_by(|decision| (&decision.namespace, &decision.name).cmp(&key)).ok()?;
+    solution.pods.get(at)
+}
+
+/// Whether a pod gets a node that will really come up.
+fn has_place(
+    decision: &PodDecision,
+    solution: &Solution,
+    index: &ObjectIndex<'_>,
+    profile: &LabelProfile,
+) -> bool {
+    match &decision.outcome {
+        Outcome::Existing { .. } => true,
+        Outcome::New { node_claim } => solution.node_claims.get(*node_claim).is_some_and(|claim| {
+            claim.create_error.is_none() && launch::no_image(claim, solution, index, profile).is_none()
+        }),
+        _ => false,
+    }
+}
+
+/// Other pods that would go elsewhere, and those that would lose their place.
+fn others(analyst: &Analyst<'_>, after: &Solution, subject: &Subject<'_>) -> (usize, usize) {
+    let (mut moved, mut lost) = (0, 0);
+    for before in &analyst.solution.pods {
+        if before.pod_index.is_some_and(|position| subject.siblings.contains(&position)) {
+            continue;
+        }
+        let key = (&before.namespace, &before.name);
+        let at = after.pods.binary_search_by(|known| (&known.namespace, &known.name).cmp(&key));
+        let then = at.ok().and_then(|at| after.pods.get(at)).map(|decision| &decision.outcome);
+        let now_pool = |outcome: &Outcome, solution: &Solution| match outcome {
+            Outcome::New { node_claim } => {
+                solution.node_claims.get(*node_claim).map(|claim| claim.node_pool.clone())
+            }
+            _ => None,
+        };
+        match (&before.outcome, then) {
+            (Outcome::Existing { node }, Some(Outcome::Existing { node: then })) if node == then => {}
+            (Outcome::New { .. }, Some(other @ Outcome::New { .. }))
+                if now_pool(&before.outcome, analyst.solution) == now_pool(other, after) => {}
+            (
+                Outcome::Existing { .. } | Outcome::New { .. },
+                Some(Outcome::Existing { .. } | Outcome::New { .. }),
+            ) => moved += 1,
+            (Outcome::Existing { .. } | Outcome::New { .. }, _) => lost += 1,
+            _ => {}
+        }
+    }
+    (moved, lost)
+}
+
+/// NodeClaims that the edit would make drift: by the hash of their NodePool or NodeClass.
+fn drifted_nodes(analyst: &Analyst<'_>, edited: &Snapshot, candidate: &Candidate) -> usize {
+    let claims = &analyst.snapshot.objects.node_claims;
+    let counted = |belongs: &dyn Fn(&NodeClaim) -> bool| {
+        claims.iter().filter(|claim| !claim.metadata.is_deleting() && belongs(claim)).count()
+    };
+    candidate
+        .edits
+        .iter()
+        .map(|edit| match edit {
+            ObjectEdit::Pod(_) | ObjectEdit::DaemonSet(..) => 0,
+            ObjectEdit::NodePool(name, _) => {
+                let after = edited.objects.node_pools.iter().find(|pool| pool.metadata.name == name.name);
+                let before = analyst.index.node_pools.get(name.name.as_str());
+                let (Some(before), Some(after)) = (before, after) else { return 0 };
+                if node_pool_hash(before) == node_pool_hash(after) {
+                    return 0;
+                }
+                counted(&|claim| claim.metadata.labels.get(label_key::NODE_POOL) == Some(name.name.as_str()))
+            }
+            ObjectEdit::NodeClass(name, _) => {
+                let after =
+                    edited.objects.ec2_node_classes.iter().find(|class| class.metadata.name == name.name);
+                let before = analyst.index.node_classes.get(name.name.as_str());
+                let (Some(before), Some(after)) = (before, after) else { return 0 };
+                let bundle = analyst.snapshot.controller.cluster_ca_bundle.as_deref().unwrap_or_default();
+                let version = NodeClassHashVersion::V6;
+                if node_class_hash(&before.spec, bundle, version)
+                    == node_class_hash(&after.spec, bundle, version)
+                {
+                    return 0;
+                }
+                counted(&|claim| {
+                    let reference = &claim.spec.node_class_ref;
+                    reference.kind == "EC2NodeClass" && reference.name == name.name
+                })
+            }
+        })
+        .sum()
+}
