@@ -7,6 +7,7 @@
 pub mod blockers;
 pub mod budgets;
 pub mod candidates;
+pub mod claim_drift;
 mod cluster_state;
 pub mod command;
 pub mod conditions;
@@ -18,6 +19,7 @@ pub mod drift_method;
 pub mod eviction;
 pub mod methods;
 pub mod pdb;
+pub mod roll;
 mod static_drift;
 
 pub use cluster_state::{ClusterState, ControllerMemory, ManagedPool, housekeeping};
