@@ -199,6 +199,7 @@ fn set(settings: &mut ControllerSettings, name: &str, value: &str) -> Option<()>
                 value.parse().ok().filter(|share: &f64| share.is_finite())?;
         }
         "RESERVED_ENIS" => settings.reserved_enis = value.parse().ok()?,
+        "AWS_REGION" => settings.aws_region = Some(value.into()),
         "CLUSTER_NAME" => settings.cluster_name = Some(value.into()),
         "CLUSTER_CA_BUNDLE" => settings.cluster_ca_bundle = Some(value.to_owned()),
         "EKS_CONTROL_PLANE" => settings.eks_control_plane = go_bool(value)?,

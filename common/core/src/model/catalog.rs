@@ -182,8 +182,50 @@ impl Catalog {
         self.sources.iter().find(|source| source.table == table)
     }
 
+    /// Where the prices come from and how old they are, as the foot line `prices:` says it.
+    pub fn prices_text(&self, now: jiff::Timestamp) -> String {
+        let list = self.on_demand.region().map(|region| match self.source("on-demand prices") {
+            Some(source) => {
+                format!("on-demand list {region} {}{}", source.date, self.origin_text(source, now))
+            }
+            None => format!("on-demand list {region}"),
+        });
+        let spot = match (self.spot.region(), self.source("spot prices")) {
+            (Some(region), Some(source)) => format!("spot {region}{}", self.origin_text(source, now)),
+            (Some(region), None) => format!("spot {region}"),
+            (None, _) => "spot not known here, so <= its on-demand price".to_owned(),
+        };
+        match (list, self.spot.region()) {
+            (Some(list), Some(_)) => format!("{spot}; {list}"),
+            (Some(list), None) => format!("{list}; {spot}"),
+            (None, _) => format!("{spot}; on-demand not known"),
+        }
+    }
+
+    /// Age of a table read from AWS, or that it is part of the program.
+    fn origin_text(&self, source: &TableSource, now: jiff::Timestamp) -> String {
+        match &self.origin {
+            // Tables that AWS does not answer with are the embedded ones, and those carry a licence.
+            CatalogOrigin::Live { read_at, .. } if source.licence.is_empty() => {
+                format!(", {} old", age(now.duration_since(*read_at)))
+            }
+            CatalogOrigin::Embedded | CatalogOrigin::Live { .. } => " (embedded)".to_owned(),
+            CatalogOrigin::File => " (file)".to_owned(),
+        }
+    }
+
     /// Whether on-demand prices are those of another region.
     pub fn borrows_prices(&self) -> bool {
         self.on_demand.region().is_some_and(|region| region != self.region)
+    }
+}
+
+/// `5m`, `2h`, `3d`: the largest unit that is not zero.
+fn age(age: jiff::SignedDuration) -> String {
+    let minutes = age.as_mins().max(0);
+    match minutes {
+        0..60 => format!("{minutes}m"),
+        60..2880 => format!("{}h", minutes / 60),
+        _ => format!("{}d", minutes / 1440),
     }
 }

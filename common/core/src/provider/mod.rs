@@ -6,11 +6,13 @@
 pub mod aws;
 mod kwok;
 mod select;
+mod unknown;
 
 pub use kwok::{KwokProvider, KwokTypesError};
 pub use select::{
     ProviderKind, ProviderSelection, RegionEvidence, RegionFinding, region_of_zone, select_provider,
 };
+pub use unknown::UnknownProvider;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,64 +1,22 @@
-//! The catalog at the edge: the one embedded in the program, and files that the user names.
+//! The catalog embedded in the program: `common/data/catalog.json.zst`.
 //!
-//! The embedded data is `common/data/catalog.json.zst`; how it is made, from what, and what it cannot know stands
-//! in `common/data/README.md`.
+//! How it is made, from what, and what it cannot know stands in `common/data/README.md`.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use compact_str::CompactString;
 use karp_core::model::{
     Catalog, CatalogEntry, CatalogOrigin, CatalogZone, Ec2InstanceType, PriceKnowledge, TableSource,
     VpcLimits,
 };
-use karp_core::provider::{KwokProvider, KwokTypesError};
 use serde::Deserialize;
 
+use super::CatalogError;
+
 /// The packed data.
-const EMBEDDED: &[u8] = include_bytes!("../data/catalog.json.zst");
+const EMBEDDED: &[u8] = include_bytes!("../../data/catalog.json.zst");
 /// Price column of regions that have none of their own: the controller's own fallback.
 pub const FALLBACK_PRICE_REGION: &str = "us-east-1";
-
-/// Why there is no catalog.
-#[derive(Debug, thiserror::Error)]
-pub enum CatalogError {
-    /// The embedded data has no such region.
-    #[error("no instance types of region {region} are built in (known: {})", known.join(", "))]
-    UnknownRegion {
-        /// The region asked for.
-        region: CompactString,
-        /// The regions there are.
-        known: Vec<CompactString>,
-    },
-    /// The embedded data cannot be read.
-    #[error("the built-in catalog cannot be read: {0}")]
-    Embedded(String),
-    /// A file cannot be read.
-    #[error("{}: {message}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        message: String,
-    },
-    /// A file in the KWOK provider's form has a wrong entry.
-    #[error("{}: {source}", path.display())]
-    Kwok {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        source: KwokTypesError,
-    },
-}
-
-/// Instance types from a file.
-#[derive(Debug, Clone)]
-pub enum InstanceTypesFile {
-    /// Our own form: raw EC2 data with offerings and prices.
-    Catalog(Box<Catalog>),
-    /// The KWOK provider's `instance_types.json`.
-    Kwok(Box<KwokProvider>),
-}
 
 /// Tables that EC2 does not answer with: list prices, VPC limits, network bandwidth.
 #[derive(Debug, Clone, Deserialize)]
@@ -190,61 +148,6 @@ fn unpack() -> Result<Embedded, CatalogError> {
     serde_json::from_slice(&json).map_err(|cause| error(&cause))
 }
 
-/// Reads a file of instance types: our own form, or the KWOK provider's list; packed or not.
-///
-/// # Errors
-/// The file, and the field that is wrong where there is one.
-pub fn load_instance_types(path: &Path) -> Result<InstanceTypesFile, CatalogError> {
-    let error = |message: String| CatalogError::File { path: path.to_owned(), message };
-    let bytes = std::fs::read(path).map_err(|cause| error(cause.to_string()))?;
-    let json = unpack_file(bytes).map_err(|cause| error(format!("cannot be unpacked: {cause}")))?;
-    match json.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        Some(b'[') => {
-            let kwok = KwokProvider::parse(&json);
-            let kwok = kwok.map_err(|source| CatalogError::Kwok { path: path.to_owned(), source })?;
-            Ok(InstanceTypesFile::Kwok(Box::new(kwok)))
-        }
-        Some(b'{') => {
-            let catalog = read_catalog(&json).map_err(error)?;
-            Ok(InstanceTypesFile::Catalog(Box::new(catalog)))
-        }
-        _ => Err(error(
-            "neither a catalog (a JSON object) nor an instance_types.json of the KWOK provider (a JSON list)"
-                .to_owned(),
-        )),
-    }
-}
-
-/// Reads a catalog in our own form.
-///
-/// # Errors
-/// The field that is wrong, in words.
-pub fn read_catalog(json: &[u8]) -> Result<Catalog, String> {
-    let mut reader = serde_json::Deserializer::from_slice(json);
-    let catalog: Result<Catalog, _> = serde_path_to_error::deserialize(&mut reader);
-    let mut catalog = catalog.map_err(|cause| format!("field {}: {}", cause.path(), cause.inner()))?;
-    let identity = (catalog.api_version.as_str(), catalog.kind.as_str());
-    if identity != (Catalog::API_VERSION, Catalog::KIND) {
-        let (version, kind) = (Catalog::API_VERSION, Catalog::KIND);
-        return Err(format!("apiVersion {} kind {} instead of {version} {kind}", identity.0, identity.1));
-    }
-    catalog.sort();
-    Ok(catalog)
-}
-
-fn unpack_file(bytes: Vec<u8>) -> std::io::Result<Vec<u8>> {
-    use std::io::Read as _;
-    match bytes.as_slice() {
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => zstd::decode_all(bytes.as_slice()),
-        [0x1f, 0x8b, ..] => {
-            let mut json = Vec::new();
-            flate2::read::MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut json)?;
-            Ok(json)
-        }
-        _ => Ok(bytes),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,35 +193,5 @@ mod tests {
         assert!(
             error.starts_with("no instance types of region eu-central-9 are built in (known: af-south-1,")
         );
-    }
-
-    #[test]
-    fn our_own_form_survives_being_written_and_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("catalog.json.zst");
-        let catalog = embedded("us-west-1").unwrap();
-        let json = serde_json::to_vec(&catalog).unwrap();
-        std::fs::write(&path, zstd::encode_all(json.as_slice(), 3).unwrap()).unwrap();
-        match load_instance_types(&path).unwrap() {
-            InstanceTypesFile::Catalog(read) => assert_eq!(*read, catalog),
-            InstanceTypesFile::Kwok(_) => panic!("read as KWOK"),
-        }
-    }
-
-    #[test]
-    fn a_wrong_file_is_named_with_its_field() {
-        let folder = tempfile::tempdir().unwrap();
-        for (text, message) in [
-            ("", "neither a catalog"),
-            ("hello", "neither a catalog"),
-            ("{}", "missing field `apiVersion`"),
-            (r#"{"apiVersion":"karp/v1","kind":"Catalog","region":7}"#, "field region: invalid type"),
-            (r#"[{"name":7}]"#, "instance type number 1"),
-        ] {
-            let path = folder.path().join("types.json");
-            std::fs::write(&path, text).unwrap();
-            let error = load_instance_types(&path).unwrap_err().to_string();
-            assert!(error.contains("types.json: ") && error.contains(message), "{text:?}: {error}");
-        }
     }
 }
