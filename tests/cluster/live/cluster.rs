@@ -1,38 +1,80 @@
 //! The control plane that the tests share: started by the first that needs it, emptied before each.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
-use karp_cluster::{ControlPlane, ControlPlaneOptions, wait};
+use anyhow::{Context, Result, ensure};
+use karp_cluster::{ControlPlane, ControlPlaneOptions, Karpenter, KarpenterOptions, wait};
 
-static PLANE: Mutex<Option<ControlPlane>> = Mutex::new(None);
+static SHARED: Mutex<Option<Shared>> = Mutex::new(None);
 
-fn lock() -> MutexGuard<'static, Option<ControlPlane>> {
-    PLANE.lock().unwrap_or_else(PoisonError::into_inner)
+/// The servers that outlive a test. Karpenter ends before the control plane.
+struct Shared {
+    karpenter: Option<(BTreeMap<String, String>, Karpenter)>,
+    plane: ControlPlane,
+}
+
+fn lock() -> MutexGuard<'static, Option<Shared>> {
+    SHARED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn started(shared: &mut Option<Shared>) -> Result<&mut Shared> {
+    if shared.is_none() {
+        let start = Instant::now();
+        let plane = ControlPlane::start(&ControlPlaneOptions::default())?;
+        eprintln!("control plane ready after {:.1} s", start.elapsed().as_secs_f64());
+        *shared = Some(Shared { karpenter: None, plane });
+    }
+    shared.as_mut().context("it was started above")
 }
 
 /// Runs a test on the shared control plane, with nothing in it but Kubernetes itself and CRDs.
 pub(crate) fn with(test: fn(&ControlPlane) -> Result<()>) -> Result<()> {
-    let mut shared = lock();
-    if shared.is_none() {
-        let start = Instant::now();
-        *shared = Some(ControlPlane::start(&ControlPlaneOptions::default())?);
-        eprintln!("control plane ready after {:.1} s", start.elapsed().as_secs_f64());
+    let mut guard = lock();
+    let shared = started(&mut guard)?;
+    shared.karpenter = None;
+    empty(&shared.plane)?;
+    test(&shared.plane)?;
+    shared.plane.check()
+}
+
+/// The same with a Karpenter that has these settings; one that has them already is kept.
+pub(crate) fn with_karpenter(
+    environment: &BTreeMap<String, String>,
+    test: impl FnOnce(&ControlPlane, &Karpenter) -> Result<()>,
+) -> Result<()> {
+    let mut guard = lock();
+    let shared = started(&mut guard)?;
+    let has_these_settings = shared.karpenter.as_ref().is_some_and(|(settings, _)| settings == environment);
+    if has_these_settings && let Some((_, karpenter)) = &shared.karpenter {
+        // Nobody may act on what goes away piece by piece.
+        karpenter.pause()?;
+        let emptied = empty_but_settings(&shared.plane);
+        karpenter.resume()?;
+        emptied?;
+    } else {
+        shared.karpenter = None;
+        empty(&shared.plane)?;
+        let options = KarpenterOptions { environment: environment.clone(), ..KarpenterOptions::default() };
+        let karpenter = Karpenter::start(&shared.plane, &options)?;
+        shared.karpenter = Some((environment.clone(), karpenter));
     }
-    let Some(plane) = shared.as_ref() else { unreachable!("started above") };
-    empty(plane)?;
-    test(plane)?;
-    plane.check()
+    let (_, karpenter) = shared.karpenter.as_mut().context("it was started above")?;
+    test(&shared.plane, karpenter)?;
+    karpenter.check()?;
+    shared.plane.check()
 }
 
 /// Ends the control plane and makes sure that none of its servers is left.
 pub(crate) fn end(failed: bool) -> Result<()> {
-    let Some(plane) = lock().take() else { return Ok(()) };
+    let Some(Shared { karpenter, plane }) = lock().take() else { return Ok(()) };
+    let mut processes = plane.process_ids();
+    processes.extend(karpenter.iter().map(|(_, karpenter)| karpenter.process_id()));
     if failed {
         plane.print_tails();
     }
-    let processes = plane.process_ids();
+    drop(karpenter);
     drop(plane);
     for id in processes {
         let left = rustix::process::Pid::from_raw(i32::try_from(id)?)
@@ -45,8 +87,39 @@ pub(crate) fn end(failed: bool) -> Result<()> {
 /// Removes workloads, Karpenter's objects and nodes. No Karpenter runs between tests, so nobody would
 /// take its finalizers off.
 fn empty(plane: &ControlPlane) -> Result<()> {
+    // Settings of a Karpenter that is gone, and the AWS provider's list of instances.
+    let leftovers = ["delete", "deployments,configmaps", "--all", "-n", "karpenter", "--wait=false"];
+    plane.kubectl().run(&leftovers)?;
+    empty_but_settings(plane)
+}
+
+fn empty_but_settings(plane: &ControlPlane) -> Result<()> {
     let kubectl = plane.kubectl();
-    let workloads = "deployments,statefulsets,daemonsets,replicasets,jobs,pods,pvc,pdb";
+    for namespace in kubectl.run(&["get", "namespaces", "-o", "name"])?.success()?.lines() {
+        let name = namespace.trim_start_matches("namespace/");
+        if name != "default" && name != "karpenter" && !name.starts_with("kube-") {
+            kubectl.run(&[
+                "delete",
+                "pods",
+                "--all",
+                "-n",
+                name,
+                "--wait=false",
+                "--force",
+                "--grace-period=0",
+            ])?;
+            kubectl.run(&["delete", namespace, "--wait=false"])?;
+        }
+    }
+    kubectl.run(&["delete", "pv,storageclasses", "--all", "--wait=false"])?;
+    kubectl.run(&[
+        "delete",
+        "priorityclasses",
+        "--field-selector",
+        "metadata.name!=system-node-critical,metadata.name!=system-cluster-critical",
+        "--wait=false",
+    ])?;
+    let workloads = "deployments,statefulsets,daemonsets,replicasets,jobs,pods,pvc,pdb,events";
     kubectl.run(&[
         "delete",
         workloads,
@@ -57,8 +130,6 @@ fn empty(plane: &ControlPlane) -> Result<()> {
         "--force",
         "--grace-period=0",
     ])?;
-    // Settings of a Karpenter that is gone, and the AWS provider's list of instances.
-    kubectl.run(&["delete", "deployments,configmaps", "--all", "-n", "karpenter", "--wait=false"])?;
     let installed = kubectl.run(&["get", "crd", "-o", "name"])?.success()?;
     for kind in ["nodeoverlays", "nodepools", "nodeclaims", "ec2nodeclasses", "kwoknodeclasses"] {
         if installed.contains(&format!("/{kind}.")) {

@@ -2,43 +2,79 @@
 //!
 //! Not libtest: its statics are never dropped, and the servers must end before the process does. The
 //! tests share one cluster and Karpenter looks at all of it, so they run one after the other.
-
 #![expect(clippy::print_stderr, reason = "what a test measured goes beside its name")]
 
 mod aws;
 mod cluster;
+mod proof;
 mod smoke;
 
+use std::process::ExitCode;
+
+use karp_cluster::Servers;
+use karp_cluster::servers::KarpenterServer;
 use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
 
-fn main() -> std::process::ExitCode {
+fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
-    let conclusion = libtest_mimic::run(&arguments, trials());
-    finish(&conclusion)
+    match prepare(&arguments) {
+        Ok(trials) => finish(&libtest_mimic::run(&arguments, trials)),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(101)
+        }
+    }
 }
 
-fn trials() -> Vec<Trial> {
+/// Builds what is missing first, so that what this machine lacks is said once and in one line.
+fn prepare(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
+    if !arguments.list {
+        Servers::build_or_reuse()?;
+        KarpenterServer::kwok()?;
+        KarpenterServer::aws()?;
+    }
+    // What Karpenter does with each scenario, written down for comparison: a command, not a test.
+    if std::env::var_os("KARP_RECORD").is_some() { recordings() } else { Ok(tests()) }
+}
+
+fn tests() -> Vec<Trial> {
     vec![
-        trial("smoke::the_scheduler_marks_pods_unschedulable", smoke::the_scheduler_marks_pods_unschedulable),
-        trial("smoke::a_user_without_rights_is_forbidden", smoke::a_user_without_rights_is_forbidden),
-        trial("smoke::karpenter_launches_what_pods_need", smoke::karpenter_launches_what_pods_need),
-        trial(
+        test("smoke::the_scheduler_marks_pods_unschedulable", smoke::the_scheduler_marks_pods_unschedulable),
+        test("smoke::a_user_without_rights_is_forbidden", smoke::a_user_without_rights_is_forbidden),
+        test("smoke::karpenter_launches_what_pods_need", smoke::karpenter_launches_what_pods_need),
+        test(
             "aws::the_aws_provider_launches_from_an_ec2_node_class",
             aws::the_aws_provider_launches_from_an_ec2_node_class,
         ),
     ]
 }
 
-fn trial(name: &str, test: fn(&karp_cluster::ControlPlane) -> anyhow::Result<()>) -> Trial {
-    Trial::test(name, move || cluster::with(test).map_err(|error| Failed::from(format!("{error:?}"))))
+fn test(name: &str, body: fn(&karp_cluster::ControlPlane) -> anyhow::Result<()>) -> Trial {
+    Trial::test(name, move || outcome(cluster::with(body)))
+}
+
+fn recordings() -> anyhow::Result<Vec<Trial>> {
+    let scenarios = proof::all()?;
+    let recording = |scenario: proof::Scenario| {
+        Trial::test(format!("record::{}", scenario.name), move || {
+            outcome(cluster::with_karpenter(&scenario.environment, |plane, karpenter| {
+                proof::record(plane, karpenter, &scenario)
+            }))
+        })
+    };
+    Ok(scenarios.into_iter().map(recording).collect())
+}
+
+fn outcome(result: anyhow::Result<()>) -> Result<(), Failed> {
+    result.map_err(|error| Failed::from(format!("{error:#}")))
 }
 
 /// Ends the servers, and fails when one is left.
-fn finish(conclusion: &Conclusion) -> std::process::ExitCode {
+fn finish(conclusion: &Conclusion) -> ExitCode {
     if let Err(error) = cluster::end(conclusion.has_failed()) {
         eprintln!("error: {error:#}");
-        return std::process::ExitCode::from(101);
+        return ExitCode::from(101);
     }
     conclusion.exit_code()
 }

@@ -119,6 +119,23 @@ impl Karpenter {
         self.process.id()
     }
 
+    /// Stops the controller where it is, so that a test can lay out a batch and look at the cluster
+    /// before Karpenter sees it. For seconds, not minutes: the API server drops watches nobody reads.
+    ///
+    /// # Errors
+    /// When the controller has ended.
+    pub fn pause(&self) -> Result<()> {
+        self.process.pause()
+    }
+
+    /// Lets a paused controller go on.
+    ///
+    /// # Errors
+    /// When the controller has ended.
+    pub fn resume(&self) -> Result<()> {
+        self.process.resume()
+    }
+
     /// Ends it as a rollout would: asked first, so that it can write what it must keep.
     pub fn stop(&mut self) {
         self.process.stop(STOP_GRACE);

@@ -8,6 +8,11 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+/// The kinds of a dump, least specific first.
+const DUMPED_KINDS: &str = "namespaces,nodes,pods,persistentvolumeclaims,persistentvolumes,storageclasses,\
+     csinodes,services,daemonsets,deployments,replicasets,statefulsets,jobs,poddisruptionbudgets,\
+     priorityclasses,nodepools.karpenter.sh,nodeclaims.karpenter.sh,nodeoverlays.karpenter.sh,events";
+
 /// What a finished kubectl printed, and how it ended.
 #[derive(Clone, Debug)]
 pub struct Output {
@@ -161,6 +166,24 @@ impl Kubectl {
     pub fn apply(&self, manifests: &str) -> Result<()> {
         let arguments = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
         self.run_with_input(&arguments, manifests.as_bytes())?.success().map(|_| ())
+    }
+
+    /// Creates objects (YAML or JSON text) exactly as they stand: unlike apply, this keeps the status of
+    /// a Node.
+    ///
+    /// # Errors
+    /// What kubectl printed, when the server refused one.
+    pub fn create(&self, manifests: &str) -> Result<()> {
+        self.run_with_input(&["create", "-f", "-"], manifests.as_bytes())?.success().map(|_| ())
+    }
+
+    /// Everything a snapshot is made from, as one `kubectl get` List: what a user would send us.
+    ///
+    /// # Errors
+    /// When kubectl fails, for instance because Karpenter's CRDs are not installed.
+    pub fn dump(&self) -> Result<Vec<u8>> {
+        let answer = self.run(&["get", DUMPED_KINDS, "-A", "-o", "json"])?;
+        if answer.code == Some(0) { Ok(answer.stdout) } else { bail!("{answer}") }
     }
 
     /// Runs `get … -o json` and parses the answer.

@@ -148,6 +148,26 @@ impl Process {
         lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
     }
 
+    /// Stops the whole group where it is; its sockets stay open and its clocks go on.
+    ///
+    /// # Errors
+    /// When the group has ended.
+    pub fn pause(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets a paused group go on.
+    ///
+    /// # Errors
+    /// When the group has ended.
+    pub fn resume(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        kill_process_group(self.group, signal).with_context(|| format!("{} cannot be signalled", self.name))
+    }
+
     /// Ends the server: politely, and after `grace` at once. Ended twice is ended.
     pub fn stop(&mut self, grace: Duration) {
         if !matches!(self.child.try_wait(), Ok(None)) {

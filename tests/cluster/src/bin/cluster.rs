@@ -1,7 +1,12 @@
 //! Keeps a test cluster running for a person: `cargo run -p karp-cluster --bin cluster -- up`.
-#![expect(clippy::print_stdout, reason = "stdout carries the lines for the user's shell")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "stdout carries the lines for the user's shell"
+)]
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -56,10 +61,17 @@ struct Up {
     pods: usize,
 }
 
-fn main() -> Result<()> {
-    match Arguments::parse().command {
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
         Command::Up(options) => up(&options),
         Command::Build => build(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -75,15 +75,18 @@ pub fn ensure(module: Module, binaries: &[&str]) -> Result<Built> {
     if !missing.is_empty() {
         compile(module, &missing, &source, &built)?;
     }
-    if !module.assets().is_empty() && !built.folder.join("files").is_dir() {
+    if !has_assets(module, &built) {
         copy_assets(module, &source, &built)?;
     }
     Ok(built)
 }
 
 fn is_complete(module: Module, built: &Built, binaries: &[&str]) -> bool {
-    missing_tools(module, built, binaries).is_empty()
-        && (module.assets().is_empty() || built.folder.join("files").is_dir())
+    missing_tools(module, built, binaries).is_empty() && has_assets(module, built)
+}
+
+fn has_assets(module: Module, built: &Built) -> bool {
+    module.assets().iter().all(|asset| built.asset(asset.folder).is_dir())
 }
 
 fn missing_tools(module: Module, built: &Built, binaries: &[&str]) -> Vec<Tool> {
@@ -126,6 +129,7 @@ impl Source {
 }
 
 fn compile(module: Module, tools: &[Tool], source: &Source, built: &Built) -> Result<()> {
+    run(module, source.go(&["version"]))?;
     let names: Vec<&str> = tools.iter().map(|tool| tool.binary).collect();
     say(&format!(
         "building {} ({}), once, some minutes; into {}",
@@ -162,7 +166,9 @@ fn copy_assets(module: Module, source: &Source, built: &Built) -> Result<()> {
         let folder = run(module, source.go(&["list", "-m", "-f", "{{.Dir}}", asset.module]))?;
         copy_asset(*asset, Path::new(folder.trim()), &target)?;
     }
-    fs::rename(&scratch, built.folder.join("files"))?;
+    let target = built.folder.join("files");
+    let _ = fs::remove_dir_all(&target);
+    fs::rename(&scratch, target)?;
     Ok(())
 }
 

@@ -91,7 +91,9 @@ pub struct KarpenterServer {
     pub controller: PathBuf,
     /// Folder with its CRDs, one YAML file each.
     pub crds: PathBuf,
-    /// The provider's larger list of EC2-like instance types, in the KWOK provider's format, if it has one.
+    /// The KWOK provider's own instance types; the AWS provider asks EC2.
+    pub instance_types: Option<PathBuf>,
+    /// A larger list of EC2-like types in the same format.
     pub aws_instance_types: Option<PathBuf>,
 }
 
@@ -105,7 +107,8 @@ impl KarpenterServer {
         Ok(Self {
             controller: module.binary("kwok"),
             crds: module.asset("crds"),
-            aws_instance_types: Some(module.asset("examples").join("aws_instance_types.json")),
+            instance_types: Some(module.asset("types").join("instance_types.json")),
+            aws_instance_types: Some(module.asset("types").join("aws_instance_types.json")),
         })
     }
 
@@ -115,6 +118,11 @@ impl KarpenterServer {
     /// Go is missing or the build fails.
     pub fn aws() -> Result<Self> {
         let module = build::ensure_all(Module::KarpenterAws)?;
-        Ok(Self { controller: module.binary("kwok"), crds: module.asset("crds"), aws_instance_types: None })
+        Ok(Self {
+            controller: module.binary("kwok"),
+            crds: module.asset("crds"),
+            instance_types: None,
+            aws_instance_types: None,
+        })
     }
 }

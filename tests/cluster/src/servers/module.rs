@@ -116,11 +116,8 @@ impl Module {
             Self::Karpenter => &[
                 Asset { folder: "crds", module: KARPENTER, path: "pkg/apis/crds" },
                 Asset { folder: "crds", module: KARPENTER, path: "kwok/apis/crds" },
-                Asset {
-                    folder: "examples",
-                    module: KARPENTER,
-                    path: "kwok/examples/aws_instance_types.json",
-                },
+                Asset { folder: "types", module: KARPENTER, path: "kwok/cloudprovider/instance_types.json" },
+                Asset { folder: "types", module: KARPENTER, path: "kwok/examples/aws_instance_types.json" },
             ],
             Self::KarpenterAws => &[Asset { folder: "crds", module: AWS, path: "pkg/apis/crds" }],
         }
