@@ -7,7 +7,7 @@ use std::sync::Arc;
 use compact_str::CompactString;
 use jiff::Timestamp;
 use karp_core::model::{Catalog, InstanceType, LabelProfile, NodeClassReference, NodePool, Snapshot};
-use karp_core::provider::aws::{AwsFacts, AwsProvider};
+use karp_core::provider::aws::{AwsProvider, ProviderFacts};
 use karp_core::provider::{
     CloudProvider, InstanceTypesError, KwokProvider, ProviderKind, UnknownProvider, select_provider,
 };
@@ -27,13 +27,13 @@ pub struct ProviderOptions {
     /// The clock, for the age of the cache.
     pub now: Timestamp,
     /// What is known of the AWS account besides.
-    pub facts: AwsFacts,
+    pub facts: ProviderFacts,
 }
 
 impl ProviderOptions {
     /// Nothing said, no cache.
     pub fn at(now: Timestamp) -> Self {
-        Self { instance_types: None, region: None, cache: None, now, facts: AwsFacts::default() }
+        Self { instance_types: None, region: None, cache: None, now, facts: ProviderFacts::default() }
     }
 }
 

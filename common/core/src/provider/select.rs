@@ -135,7 +135,7 @@ fn provider_kind(kinds: &[(CompactString, usize)], notes: &mut Vec<String>) -> O
         ProviderKind::of(group, kind)
     };
     let chosen = kinds.iter().find(|(name, _)| of(name).is_modelled()).or(kinds.first())?;
-    for (name, count) in kinds.iter().filter(|(name, _)| name != &chosen.0) {
+    for (name, count) in kinds.iter().filter(|(name, _)| **name != chosen.0) {
         let pools = if *count == 1 { "1 NodePool".to_owned() } else { format!("{count} NodePools") };
         let provider = of(name).name();
         notes.push(format!(

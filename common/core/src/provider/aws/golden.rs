@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{AwsFacts, AwsProvider, label_key, resource_name};
+use super::{AwsProvider, ProviderFacts, label_key, resource_name};
 use crate::model::{
     Catalog, CatalogEntry, CatalogOrigin, CatalogZone, Ec2InstanceType, NodePool, PriceKnowledge, Quantity,
     Requirement, ResourceList, Snapshot, VpcLimits,
@@ -140,7 +140,7 @@ fn every_recorded_instance_type() {
     let catalog = Arc::new(catalog);
     let mut compared = BTreeSet::new();
     for case in &vectors.meta.cases {
-        let provider = AwsProvider::new(&snapshot(case), Arc::clone(&catalog), &AwsFacts::default());
+        let provider = AwsProvider::new(&snapshot(case), Arc::clone(&catalog), &ProviderFacts::default());
         let mut node_pool = NodePool::default();
         node_pool.spec.template.spec.node_class_ref.name = "default".into();
         let types = provider.instance_types(&node_pool).unwrap();

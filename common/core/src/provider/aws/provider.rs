@@ -39,7 +39,7 @@ struct Class {
 
 /// Facts of an AWS account that are in no Kubernetes object.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct AwsFacts {
+pub struct ProviderFacts {
     /// Placement group of each NodeClass that selects one.
     pub placement_groups: BTreeMap<CompactString, PlacementGroup>,
     /// Instances left in each capacity reservation.
@@ -127,7 +127,7 @@ impl std::fmt::Display for Uncertainty {
 
 impl AwsProvider {
     /// Computes the instance types of every NodeClass in a snapshot.
-    pub fn new(snapshot: &Snapshot, catalog: Arc<Catalog>, facts: &AwsFacts) -> Self {
+    pub fn new(snapshot: &Snapshot, catalog: Arc<Catalog>, facts: &ProviderFacts) -> Self {
         let ids = zone_ids(snapshot, &catalog);
         let mut views: Vec<(ClassView, Arc<[InstanceType]>)> = Vec::new();
         let mut classes = BTreeMap::new();
@@ -172,7 +172,7 @@ pub(super) fn instance_type(catalog: &Catalog, entry: &CatalogEntry, class: &Cla
 fn compute(
     snapshot: &Snapshot,
     catalog: &Catalog,
-    facts: &AwsFacts,
+    facts: &ProviderFacts,
     class: &Ec2NodeClass,
     ids: &BTreeMap<CompactString, CompactString>,
     views: &mut Vec<(ClassView, Arc<[InstanceType]>)>,
@@ -214,7 +214,7 @@ fn compute(
 fn uncertainties(
     snapshot: &Snapshot,
     catalog: &Catalog,
-    facts: &AwsFacts,
+    facts: &ProviderFacts,
     class: &Ec2NodeClass,
     view: &ClassView,
     assumed: bool,
