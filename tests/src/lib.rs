@@ -5,4 +5,6 @@
 //! code. `cargo test` calls the same functions over the copies in this folder.
 
 pub mod cases;
+pub mod solve_bench;
+pub mod solving;
 pub mod vectors;

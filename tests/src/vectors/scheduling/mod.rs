@@ -94,7 +94,7 @@ fn verdict(inputs: &Inputs, recorded: Value, rules: RuleSet) -> Verdict {
         Ok(snapshot) => snapshot,
         Err(error) => return Verdict::Disagree(vec![compare::Difference::failure(format!("{error:#}"))]),
     };
-    let solution = match solve(&snapshot, &inputs.provider) {
+    let solution = match crate::solving::solve(&snapshot, &*inputs.provider) {
         Ok(solution) => solution,
         Err(missing) => return Verdict::NotModelled(missing),
     };
@@ -109,12 +109,4 @@ fn verdict(inputs: &Inputs, recorded: Value, rules: RuleSet) -> Verdict {
     let (recorded, ours) = normalise::both(recorded, ours);
     let differences = compare::differences(&recorded, &ours);
     if differences.is_empty() { Verdict::Agree } else { Verdict::Disagree(differences) }
-}
-
-/// Runs the simulator; what is missing of it otherwise.
-fn solve(
-    _snapshot: &karp_core::model::Snapshot,
-    _provider: &karp_core::provider::KwokProvider,
-) -> Result<sim::Solution, String> {
-    Err("the scheduler".to_owned())
 }
