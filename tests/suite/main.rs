@@ -1,6 +1,7 @@
 //! Everything of karp-tests that needs no server, in one executable: one module per subject.
 
 mod cases;
+mod tidy;
 mod vectors;
 
 use std::path::PathBuf;
