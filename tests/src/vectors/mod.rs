@@ -7,6 +7,7 @@
 //! A [`Family`] is a kind of vector: a parser and a comparer. Adding one means a module that implements the
 //! trait and a line in [`FAMILIES`]. Nothing here knows the name of a scenario or a file.
 
+mod aws;
 mod cli;
 pub mod compare;
 pub mod disruption;
@@ -25,7 +26,8 @@ pub use documents::Document;
 pub use score::{Count, Score};
 
 /// The kinds of vectors that are known, tried in this order.
-pub const FAMILIES: &[&dyn Family] = &[&scheduling::Scheduling, &disruption::Disruption, &pending::AWS];
+pub const FAMILIES: &[&dyn Family] =
+    &[&scheduling::Scheduling, &disruption::Disruption, &aws::Launch, &aws::Nodes, &pending::AWS];
 
 /// A kind of vector.
 pub trait Family: Sync {

@@ -8,7 +8,7 @@ use super::{Document, Family, Job, JobKey, Options, Verdict};
 /// The AWS provider: launch, drift, nodes.
 pub(super) const AWS: Pending = Pending {
     group: "aws",
-    what: "the AWS provider's launch and drift",
+    what: "the AWS provider's drift",
     rules: &[RuleSet::V1_15],
     recognises: |document| {
         document.any_answer(|answer| answer.get("synced").is_none()) || !document.list("nodes").is_empty()
