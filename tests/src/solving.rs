@@ -1,13 +1,13 @@
-//! The one place that calls the simulator, for vectors and the benchmark alike.
+//! The simulator as tests and measurements run it: provisioning, with nothing in the controller's memory.
 
 use karp_core::model::Snapshot;
 use karp_core::provider::CloudProvider;
 use karp_core::sim;
 
-/// Runs one scheduling loop.
+/// One loop.
 ///
 /// # Errors
-/// What is missing here to do so.
-pub fn solve(_snapshot: &Snapshot, _provider: &dyn CloudProvider) -> Result<sim::Solution, String> {
-    Err("the scheduler".to_owned())
+/// What is missing of the simulator; nothing today.
+pub fn solve(snapshot: &Snapshot, provider: &dyn CloudProvider) -> Result<sim::Solution, String> {
+    Ok(sim::solve(snapshot, provider, &sim::SolveOptions::default()))
 }

@@ -6,8 +6,36 @@
 //! values and domains; objects by namespace and name; topology groups by creation, forward before inverse), and
 //! the [`Solution`] says where the controller may choose otherwise.
 
+mod amounts;
+mod batch;
+mod bits;
+mod buffers;
+mod daemons;
+mod default_constraints;
+mod errors;
+mod finalize;
+mod go_sort;
+mod host_ports;
+mod node_claim;
+mod options;
+mod overlay;
+mod packed;
 pub mod pods;
+mod preferences;
+mod prepare;
+mod scheduler;
 mod solution;
+mod solve;
+pub mod state_node;
+mod texts;
+mod topology;
+mod topology_group;
+mod type_list;
+mod validation;
+mod volumes;
+
+pub use options::{ReservedMode, SolveOptions};
+pub use solve::solve;
 
 pub use solution::{
     Choice, DaemonGroup, EventText, ExistingNode, NewNodeClaim, NodePoolState, NotConsidered, NotModelled,

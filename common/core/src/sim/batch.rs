@@ -1,0 +1,170 @@
+//! The pods of one loop, sorted into classes: pods that scheduling cannot tell apart are looked at once.
+//!
+//! A class has *views*: the pod as written, then as relaxed step by step. What a view demands is packed once and
+//! shared by every pod of the class.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use compact_str::CompactString;
+use jiff::Timestamp;
+use rustc_hash::{FxHashMap, FxHasher};
+
+use super::amounts::{Amounts, Columns};
+use super::host_ports::{HostPort, host_ports};
+use super::packed::{HOSTNAME, Interner, ReqId, SetId};
+use super::preferences::Constraints;
+use super::topology::LabelClass;
+use super::volumes::{LookupError, Volumes};
+use crate::model::{LabelSelector, Labels, Pod, PodSpec, Requirements, ResourceList, pod_requests, resource_name};
+
+/// A pod of the loop.
+pub(super) struct BatchPod {
+    /// Position in [`super::Solution::pods`].
+    pub decision: usize,
+    /// Its class.
+    pub class: usize,
+    pub created: Option<Timestamp>,
+    pub uid: CompactString,
+}
+
+/// What a set of requirements means to nodes (with its host name) and to open claims (host name apart).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Demand {
+    pub full: SetId,
+    pub rest: SetId,
+    pub host: Option<ReqId>,
+}
+
+impl Demand {
+    pub(super) fn new(requirements: &Requirements, interner: &mut Interner) -> Self {
+        let full = interner.pack_set(requirements);
+        Self { full, rest: interner.without(full, HOSTNAME), host: interner.lookup(full, HOSTNAME) }
+    }
+}
+
+/// Pods that scheduling cannot tell apart.
+pub(super) struct Class {
+    pub namespace: CompactString,
+    pub labels: Labels,
+    pub label_class: LabelClass,
+    pub requests: ResourceList,
+    pub amounts: Amounts,
+    /// cpu and memory, by which the queue is ordered.
+    pub rank: (i128, i128),
+    pub ports: Vec<HostPort>,
+    pub volumes: Result<Volumes, LookupError>,
+    pub alternatives: Vec<Demand>,
+    pub claims_devices: bool,
+    /// Whether topology knows it from the start; not so where its volumes could not be looked up.
+    pub registered: bool,
+    pub inverse_owned: Vec<usize>,
+    /// Positions of its views, the unrelaxed one first.
+    pub views: Vec<usize>,
+    /// Whether its last view cannot be relaxed.
+    pub exhausted: bool,
+}
+
+/// A class at one step of relaxation.
+pub(super) struct View {
+    pub constraints: Constraints,
+    /// With the heaviest preference.
+    pub demand: Demand,
+    /// Without preferences: what topology takes as the pod's own domains.
+    pub strict: SetId,
+    /// Forward constraints it states; none until topology was told.
+    pub groups: Option<Vec<usize>>,
+}
+
+/// What decides the class of a pod.
+#[derive(PartialEq, Eq)]
+pub(super) struct ClassKey {
+    pub namespace: CompactString,
+    pub labels: Labels,
+    pub spec: Arc<PodSpec>,
+    pub requests: ResourceList,
+    /// Selector of default spread constraints, where they apply.
+    pub default_selector: Option<LabelSelector>,
+    /// Name of a pod whose claims make it one of a kind.
+    pub unique: Option<CompactString>,
+}
+
+impl Hash for ClassKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.namespace.hash(state);
+        self.labels.hash(state);
+        self.spec.hash(state);
+        self.requests.hash(state);
+        self.unique.hash(state);
+    }
+}
+
+/// Effective requests, remembered per spec where the status has no say.
+#[derive(Default)]
+pub(super) struct RequestCache(FxHashMap<*const PodSpec, Arc<ResourceList>>);
+
+impl RequestCache {
+    /// Requests of a pod with `pods: 1`.
+    pub(super) fn requests(&mut self, pod: &Pod) -> Arc<ResourceList> {
+        let plain = pod.status.container_statuses.iter().all(|status| status.resources.is_none())
+            && pod.status.init_container_statuses.iter().all(|status| status.resources.is_none());
+        if !plain {
+            return Arc::new(pod_requests(pod));
+        }
+        let entry = self.0.entry(Arc::as_ptr(&pod.spec));
+        Arc::clone(entry.or_insert_with(|| Arc::new(pod_requests(pod))))
+    }
+}
+
+/// Equal specs behind different pointers become one.
+#[derive(Default)]
+pub(super) struct SpecPool {
+    by_pointer: FxHashMap<*const PodSpec, Arc<PodSpec>>,
+    by_content: FxHashMap<u64, Vec<Arc<PodSpec>>>,
+}
+
+impl SpecPool {
+    /// The one copy of a spec.
+    pub(super) fn canonical(&mut self, spec: &Arc<PodSpec>) -> Arc<PodSpec> {
+        if let Some(known) = self.by_pointer.get(&Arc::as_ptr(spec)) {
+            return Arc::clone(known);
+        }
+        let mut hasher = FxHasher::default();
+        spec.hash(&mut hasher);
+        let same = self.by_content.entry(hasher.finish()).or_default();
+        let canonical = match same.iter().find(|known| known == &spec) {
+            Some(known) => Arc::clone(known),
+            None => {
+                same.push(Arc::clone(spec));
+                Arc::clone(spec)
+            }
+        };
+        self.by_pointer.insert(Arc::as_ptr(spec), Arc::clone(&canonical));
+        canonical
+    }
+}
+
+/// Whether a pod, any of its containers, asks for devices.
+pub(super) fn claims_devices(spec: &PodSpec) -> bool {
+    !spec.resource_claims.is_empty()
+        || spec
+            .init_containers
+            .iter()
+            .chain(&spec.containers)
+            .any(|container| !container.resources.claims.is_empty())
+}
+
+/// Rank of a pod in the queue.
+pub(super) fn rank(requests: &ResourceList) -> (i128, i128) {
+    (requests.amount(resource_name::CPU).nanos(), requests.amount(resource_name::MEMORY).nanos())
+}
+
+/// The host ports of a class.
+pub(super) fn ports(spec: &PodSpec) -> Vec<HostPort> {
+    host_ports(spec)
+}
+
+/// Row of requests.
+pub(super) fn row(requests: &ResourceList, columns: &Columns) -> Amounts {
+    columns.row(requests)
+}

@@ -1,0 +1,69 @@
+//! Fixed-size sets of small numbers, one bit each.
+
+/// A set of numbers below a bound fixed at creation.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(super) struct Bits(Box<[u64]>);
+
+impl Bits {
+    /// No number below `bound`.
+    pub(super) fn none(bound: usize) -> Self {
+        Bits(vec![0; bound.div_ceil(64)].into_boxed_slice())
+    }
+
+    /// Every number below `bound`.
+    pub(super) fn all(bound: usize) -> Self {
+        let mut bits = Self::none(bound);
+        (0..bound).for_each(|number| bits.insert(number));
+        bits
+    }
+
+    pub(super) fn insert(&mut self, number: usize) {
+        self.0[number / 64] |= 1 << (number % 64);
+    }
+
+    pub(super) fn contains(&self, number: usize) -> bool {
+        self.0.get(number / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// Keeps what is also in `other`.
+    pub(super) fn keep(&mut self, other: &Bits) {
+        self.0.iter_mut().zip(&other.0).for_each(|(mine, theirs)| *mine &= theirs);
+    }
+
+    /// Takes in all of `other`.
+    pub(super) fn extend(&mut self, other: &Bits) {
+        self.0.iter_mut().zip(&other.0).for_each(|(mine, theirs)| *mine |= theirs);
+    }
+
+    /// Drops what is in `other`.
+    pub(super) fn remove_all(&mut self, other: &Bits) {
+        self.0.iter_mut().zip(&other.0).for_each(|(mine, theirs)| *mine &= !theirs);
+    }
+
+    /// Whether the two share a number.
+    pub(super) fn meets(&self, other: &Bits) -> bool {
+        self.0.iter().zip(&other.0).any(|(mine, theirs)| mine & theirs != 0)
+    }
+
+    /// Numbers in ascending order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        self.0.iter().enumerate().flat_map(|(at, word)| {
+            let mut rest = *word;
+            std::iter::from_fn(move || {
+                let bit = rest.trailing_zeros();
+                (rest != 0).then(|| {
+                    rest &= rest - 1;
+                    at * 64 + bit as usize
+                })
+            })
+        })
+    }
+}

@@ -1,0 +1,461 @@
+//! Packed requirements: label keys, values, requirements and whole sets of them as small numbers.
+//!
+//! Every distinct requirement and every distinct set of requirements is stored once ("hash-consed"), so equality
+//! is a comparison of numbers, and the two operations the loop lives on, *are these compatible* and *what is left
+//! of both*, are remembered per pair of numbers. A claim that already took ten equal pods answers the eleventh
+//! with one look-up.
+//!
+//! Semantics are those of [`crate::model::Requirement`] and [`crate::model::Requirements`], from which everything
+//! here is made and to which everything can be turned back (for texts and reports). Ids are given out in order of
+//! arrival; where order can be seen, names are compared.
+
+use compact_str::CompactString;
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+use crate::model::{LabelProfile, Requirement, Requirements, label_key, parse_integer};
+
+/// A label key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Key(pub u32);
+
+/// A value of one label key; numbers of different keys have nothing to do with each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Value(pub u32);
+
+/// A requirement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct ReqId(pub u32);
+
+/// A set of requirements, one per key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct SetId(pub u32);
+
+/// Which keys the existing side may leave open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Open {
+    /// None.
+    Nothing,
+    /// The well-known ones.
+    WellKnown,
+}
+
+/// The key of host names, always the first that is interned.
+pub(super) const HOSTNAME: Key = Key(0);
+
+/// One requirement over interned values, sorted by number.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Packed {
+    /// Label key.
+    pub key: Key,
+    /// Whether `values` are excluded rather than allowed.
+    pub complement: bool,
+    /// Allowed or excluded values.
+    pub values: SmallVec<[Value; 4]>,
+    /// Smallest allowed integer.
+    pub gte: Option<i64>,
+    /// Largest allowed integer.
+    pub lte: Option<i64>,
+    /// How many different values a claim must keep.
+    pub min_values: Option<i64>,
+}
+
+impl Packed {
+    /// `NotIn` or `DoesNotExist`.
+    fn accepts_absence(&self) -> bool {
+        self.complement != self.values.is_empty()
+    }
+
+    fn contains(&self, value: Value) -> bool {
+        if self.values.len() <= 8 {
+            self.values.contains(&value)
+        } else {
+            self.values.binary_search(&value).is_ok()
+        }
+    }
+
+    /// The one value it allows, where it allows exactly one.
+    pub(super) fn single(&self) -> Option<Value> {
+        match (self.complement, self.values.as_slice()) {
+            (false, [only]) => Some(*only),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct ValueTable {
+    names: Vec<CompactString>,
+    integers: Vec<Option<i64>>,
+    index: FxHashMap<CompactString, Value>,
+}
+
+/// All label vocabulary of one run.
+#[derive(Debug)]
+pub(super) struct Interner {
+    key_names: Vec<CompactString>,
+    key_index: FxHashMap<CompactString, Key>,
+    well_known: Vec<bool>,
+    profile: LabelProfile,
+    values: Vec<ValueTable>,
+    requirements: Vec<Packed>,
+    requirement_index: FxHashMap<Packed, ReqId>,
+    sets: Vec<Box<[ReqId]>>,
+    set_index: FxHashMap<Box<[ReqId]>, SetId>,
+    intersections: FxHashMap<(ReqId, ReqId), ReqId>,
+    combined: [FxHashMap<(SetId, SetId), Option<SetId>>; 2],
+}
+
+/// The set without any requirement.
+pub(super) const EMPTY: SetId = SetId(0);
+
+impl Interner {
+    pub(super) fn new(profile: &LabelProfile) -> Self {
+        let mut interner = Self {
+            key_names: Vec::new(),
+            key_index: FxHashMap::default(),
+            well_known: Vec::new(),
+            profile: profile.clone(),
+            values: Vec::new(),
+            requirements: Vec::new(),
+            requirement_index: FxHashMap::default(),
+            sets: Vec::new(),
+            set_index: FxHashMap::default(),
+            intersections: FxHashMap::default(),
+            combined: Default::default(),
+        };
+        interner.key(label_key::HOSTNAME);
+        interner.set_of(Vec::new());
+        interner
+    }
+
+    /// Which keys are special.
+    pub(super) fn profile(&self) -> &LabelProfile {
+        &self.profile
+    }
+
+    /// Number of a key that is normalised already.
+    pub(super) fn key(&mut self, name: &str) -> Key {
+        if let Some(key) = self.key_index.get(name) {
+            return *key;
+        }
+        let key = Key(self.key_names.len() as u32);
+        self.key_names.push(name.into());
+        self.key_index.insert(name.into(), key);
+        self.well_known.push(self.profile.is_well_known(name));
+        self.values.push(ValueTable::default());
+        key
+    }
+
+    /// Number of a value of a key.
+    pub(super) fn value(&mut self, key: Key, name: &str) -> Value {
+        let table = &mut self.values[key.0 as usize];
+        if let Some(value) = table.index.get(name) {
+            return *value;
+        }
+        let value = Value(table.names.len() as u32);
+        table.names.push(name.into());
+        table.integers.push(parse_integer(name));
+        table.index.insert(name.into(), value);
+        value
+    }
+
+    /// Number of a value that may never have been seen.
+    pub(super) fn known_value(&self, key: Key, name: &str) -> Option<Value> {
+        self.values[key.0 as usize].index.get(name).copied()
+    }
+
+    /// How many values a key has so far.
+    pub(super) fn value_count(&self, key: Key) -> usize {
+        self.values[key.0 as usize].names.len()
+    }
+
+    pub(super) fn key_name(&self, key: Key) -> &CompactString {
+        &self.key_names[key.0 as usize]
+    }
+
+    pub(super) fn value_name(&self, key: Key, value: Value) -> &CompactString {
+        &self.values[key.0 as usize].names[value.0 as usize]
+    }
+
+    /// Number of a requirement.
+    pub(super) fn requirement(&mut self, packed: Packed) -> ReqId {
+        if let Some(id) = self.requirement_index.get(&packed) {
+            return *id;
+        }
+        let id = ReqId(self.requirements.len() as u32);
+        self.requirements.push(packed.clone());
+        self.requirement_index.insert(packed, id);
+        id
+    }
+
+    /// `key In [value]`.
+    pub(super) fn one_value(&mut self, key: Key, value: Value) -> ReqId {
+        self.requirement(Packed {
+            key,
+            complement: false,
+            values: SmallVec::from_slice(&[value]),
+            gte: None,
+            lte: None,
+            min_values: None,
+        })
+    }
+
+    /// `key In values`; nothing listed is `DoesNotExist`.
+    pub(super) fn listed(&mut self, key: Key, values: &[Value]) -> ReqId {
+        let mut values: SmallVec<[Value; 4]> = values.iter().copied().collect();
+        values.sort_unstable();
+        values.dedup();
+        self.requirement(Packed { key, complement: false, values, gte: None, lte: None, min_values: None })
+    }
+
+    /// `key Exists`.
+    pub(super) fn exists(&mut self, key: Key) -> ReqId {
+        self.requirement(Packed {
+            key,
+            complement: true,
+            values: SmallVec::new(),
+            gte: None,
+            lte: None,
+            min_values: None,
+        })
+    }
+
+    pub(super) fn get(&self, id: ReqId) -> &Packed {
+        &self.requirements[id.0 as usize]
+    }
+
+    /// Number of a requirement given in names.
+    pub(super) fn pack(&mut self, requirement: &Requirement) -> ReqId {
+        let key = self.key(&requirement.key);
+        let mut values: SmallVec<[Value; 4]> =
+            requirement.values.iter().map(|name| self.value(key, name)).collect();
+        values.sort_unstable();
+        self.requirement(Packed {
+            key,
+            complement: requirement.complement,
+            values,
+            gte: requirement.gte,
+            lte: requirement.lte,
+            min_values: requirement.min_values,
+        })
+    }
+
+    /// The requirement in names again.
+    pub(super) fn unpack(&self, id: ReqId) -> Requirement {
+        let packed = self.get(id);
+        Requirement {
+            key: self.key_name(packed.key).clone(),
+            complement: packed.complement,
+            values: packed.values.iter().map(|value| self.value_name(packed.key, *value).clone()).collect(),
+            gte: packed.gte,
+            lte: packed.lte,
+            min_values: packed.min_values,
+        }
+    }
+
+    /// Number of a set given in names.
+    pub(super) fn pack_set(&mut self, requirements: &Requirements) -> SetId {
+        let ids = requirements.iter().map(|requirement| self.pack(requirement)).collect();
+        self.set_of(ids)
+    }
+
+    /// The set in names again.
+    pub(super) fn unpack_set(&self, id: SetId) -> Requirements {
+        self.members(id).iter().map(|member| self.unpack(*member)).collect()
+    }
+
+    /// Number of a set given as requirements of different keys, in any order.
+    pub(super) fn set_of(&mut self, mut members: Vec<ReqId>) -> SetId {
+        members.sort_unstable_by_key(|id| self.requirements[id.0 as usize].key);
+        let members = members.into_boxed_slice();
+        if let Some(id) = self.set_index.get(&members) {
+            return *id;
+        }
+        let id = SetId(self.sets.len() as u32);
+        self.sets.push(members.clone());
+        self.set_index.insert(members, id);
+        id
+    }
+
+    /// The requirements of a set, by number of key.
+    pub(super) fn members(&self, id: SetId) -> &[ReqId] {
+        &self.sets[id.0 as usize]
+    }
+
+    /// The requirement of a key, where the set has one.
+    pub(super) fn lookup(&self, set: SetId, key: Key) -> Option<ReqId> {
+        let members = self.members(set);
+        members
+            .binary_search_by_key(&key, |id| self.requirements[id.0 as usize].key)
+            .ok()
+            .map(|position| members[position])
+    }
+
+    fn within(&self, key: Key, value: Value, gte: Option<i64>, lte: Option<i64>) -> bool {
+        if gte.is_none() && lte.is_none() {
+            return true;
+        }
+        self.values[key.0 as usize].integers[value.0 as usize].is_some_and(|number| {
+            gte.is_none_or(|least| number >= least) && lte.is_none_or(|most| number <= most)
+        })
+    }
+
+    /// Whether a label with this value satisfies the requirement.
+    pub(super) fn has(&self, id: ReqId, value: Value) -> bool {
+        let packed = self.get(id);
+        packed.contains(value) != packed.complement
+            && self.within(packed.key, value, packed.gte, packed.lte)
+    }
+
+    /// What both allow; both are of one key.
+    pub(super) fn intersection(&mut self, a: ReqId, b: ReqId) -> ReqId {
+        if let Some(id) = self.intersections.get(&(a, b)) {
+            return *id;
+        }
+        let (left, right) = (self.get(a), self.get(b));
+        let key = left.key;
+        let (gte, lte) = (left.gte.max(right.gte), smaller(left.lte, right.lte));
+        let min_values = left.min_values.max(right.min_values);
+        let mut result = Packed {
+            key,
+            complement: left.complement && right.complement,
+            values: SmallVec::new(),
+            gte,
+            lte,
+            min_values,
+        };
+        if matches!((gte, lte), (Some(least), Some(most)) if least > most) {
+            result.complement = false;
+        } else {
+            let mut values: SmallVec<[Value; 4]> = match (left.complement, right.complement) {
+                (true, true) => left.values.iter().chain(&right.values).copied().collect(),
+                (true, false) => right.values.iter().filter(|v| !left.contains(**v)).copied().collect(),
+                (false, true) => left.values.iter().filter(|v| !right.contains(**v)).copied().collect(),
+                (false, false) => left.values.iter().filter(|v| right.contains(**v)).copied().collect(),
+            };
+            values.retain(|value| self.within(key, *value, gte, lte));
+            values.sort_unstable();
+            values.dedup();
+            result.values = values;
+        }
+        if !result.complement {
+            (result.gte, result.lte) = (None, None);
+        }
+        let id = self.requirement(result);
+        self.intersections.insert((a, b), id);
+        id
+    }
+
+    /// Whether an existing and an incoming requirement of one key agree: they share a value, or both accept that
+    /// the label is absent.
+    pub(super) fn agree(&self, existing: ReqId, incoming: ReqId) -> bool {
+        let (left, right) = (self.get(existing), self.get(incoming));
+        self.overlap(left, right) || left.accepts_absence() && right.accepts_absence()
+    }
+
+    fn overlap(&self, left: &Packed, right: &Packed) -> bool {
+        let (gte, lte) = (left.gte.max(right.gte), smaller(left.lte, right.lte));
+        if matches!((gte, lte), (Some(least), Some(most)) if least > most) {
+            return false;
+        }
+        let key = left.key;
+        match (left.complement, right.complement) {
+            (true, true) => true,
+            (true, false) => right.values.iter().any(|v| !left.contains(*v) && self.within(key, *v, gte, lte)),
+            (false, true) => left.values.iter().any(|v| !right.contains(*v) && self.within(key, *v, gte, lte)),
+            (false, false) => left.values.iter().any(|v| right.contains(*v) && self.within(key, *v, gte, lte)),
+        }
+    }
+
+    /// Whether every key present in both sets agrees.
+    pub(super) fn intersects(&self, existing: SetId, incoming: SetId) -> bool {
+        self.members(incoming).iter().all(|theirs| {
+            self.lookup(existing, self.get(*theirs).key).is_none_or(|mine| self.agree(mine, *theirs))
+        })
+    }
+
+    /// Whether one incoming requirement is compatible with the existing set.
+    pub(super) fn admits(&self, existing: SetId, incoming: ReqId, open: Open) -> bool {
+        let theirs = self.get(incoming);
+        match self.lookup(existing, theirs.key) {
+            Some(mine) => self.agree(mine, incoming),
+            None => open == Open::WellKnown && self.well_known[theirs.key.0 as usize] || theirs.accepts_absence(),
+        }
+    }
+
+    /// Whether a node of the existing set can serve the incoming one.
+    pub(super) fn compatible(&self, existing: SetId, incoming: SetId, open: Open) -> bool {
+        self.members(incoming).iter().all(|theirs| self.admits(existing, *theirs, open))
+    }
+
+    /// Both sets together, whether or not they agree.
+    pub(super) fn union(&mut self, a: SetId, b: SetId) -> SetId {
+        if b == EMPTY || a == b {
+            return a;
+        }
+        let incoming: SmallVec<[ReqId; 8]> = SmallVec::from_slice(self.members(b));
+        let mut members = self.members(a).to_vec();
+        for theirs in incoming {
+            let key = self.get(theirs).key;
+            match members.iter().position(|mine| self.get(*mine).key == key) {
+                Some(at) => members[at] = self.intersection(members[at], theirs),
+                None => members.push(theirs),
+            }
+        }
+        self.set_of(members)
+    }
+
+    /// One requirement more.
+    pub(super) fn with(&mut self, set: SetId, requirement: ReqId) -> SetId {
+        let single = self.set_of(vec![requirement]);
+        self.union(set, single)
+    }
+
+    /// The set without one key.
+    pub(super) fn without(&mut self, set: SetId, key: Key) -> SetId {
+        if self.lookup(set, key).is_none() {
+            return set;
+        }
+        let kept = self.members(set).iter().copied().filter(|id| self.get(*id).key != key).collect();
+        self.set_of(kept)
+    }
+
+    /// The set with the requirement of one key replaced.
+    pub(super) fn replaced(&mut self, set: SetId, requirement: ReqId) -> SetId {
+        let key = self.get(requirement).key;
+        let mut members: Vec<ReqId> =
+            self.members(set).iter().copied().filter(|id| self.get(*id).key != key).collect();
+        members.push(requirement);
+        self.set_of(members)
+    }
+
+    /// Both sets together, or nothing where they are not compatible. Remembered per pair.
+    pub(super) fn combine(&mut self, existing: SetId, incoming: SetId, open: Open) -> Option<SetId> {
+        if incoming == EMPTY {
+            return Some(existing);
+        }
+        let memo = usize::from(open == Open::WellKnown);
+        if let Some(known) = self.combined[memo].get(&(existing, incoming)) {
+            return *known;
+        }
+        let result = self.compatible(existing, incoming, open).then(|| self.union(existing, incoming));
+        self.combined[memo].insert((existing, incoming), result);
+        result
+    }
+
+    /// Values of a requirement in byte order.
+    pub(super) fn sorted_values(&self, id: ReqId) -> Vec<Value> {
+        let packed = self.get(id);
+        let mut values = packed.values.to_vec();
+        values.sort_by(|a, b| self.value_name(packed.key, *a).cmp(self.value_name(packed.key, *b)));
+        values
+    }
+}
+
+fn smaller(a: Option<i64>, b: Option<i64>) -> Option<i64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (one, other) => one.or(other),
+    }
+}

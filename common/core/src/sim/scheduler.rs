@@ -1,0 +1,385 @@
+//! The state of one loop, and the loop itself.
+//!
+//! Mirrors karpenter: pkg/controllers/provisioning/scheduling/{scheduler,queue}.go. One pod after the other: an
+//! existing node, an open claim, a new claim; what fails is relaxed step by step, then waits until every other pod
+//! had its turn.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use compact_str::CompactString;
+use rustc_hash::FxHashMap;
+
+use super::amounts::{self, Amounts, Columns};
+use super::batch::{BatchPod, Class, Demand, View};
+use super::bits::Bits;
+use super::daemons::{Daemon, Group};
+use super::errors::{AttemptError, ClaimError, TopologyError};
+use super::go_sort;
+use super::host_ports::{HostPort, conflict};
+use super::packed::{HOSTNAME, Interner, Key, Open, ReqId, SetId, Value};
+use super::topology::{Side, Topology, requirement_of};
+use super::topology_group::{Check, Domains};
+use super::type_list::TypeList;
+use super::volumes::{self, Volumes};
+use crate::model::{ControllerSettings, NodePool, ResourceList, RuleSet, StateNode, Taint, tolerates_all};
+
+/// An existing node.
+pub(super) struct Node<'a> {
+    pub state: StateNode<'a>,
+    pub taints: Vec<Taint>,
+    pub set: SetId,
+    pub host: Value,
+    pub remaining: Amounts,
+    /// Some resource is negative, asked for or not: it takes nothing.
+    pub overcommitted: bool,
+    /// The same with names and formats, as it was at the start.
+    pub room: ResourceList,
+    pub ports: Vec<HostPort>,
+    pub volumes: Volumes,
+    pub volume_limits: FxHashMap<CompactString, i64>,
+    pub pods: Vec<usize>,
+}
+
+/// A NodePool's template.
+pub(super) struct Template<'a> {
+    pub node_pool: &'a NodePool,
+    /// Position among the NodePools.
+    pub pool: usize,
+    pub list: usize,
+    pub set: SetId,
+    pub taints: &'a [Taint],
+    /// Types that its own requirements leave.
+    pub types: Bits,
+    pub groups: Vec<Group>,
+    pub group_rows: Vec<Amounts>,
+    pub group_types: Vec<Bits>,
+    /// What the last opened claim says of minValues, for all of the NodePool (quirk Q13).
+    pub min_values_relaxed: Option<bool>,
+    /// Types that the limits leave now, remembered until the limits change.
+    pub within_limits: Option<Rc<Bits>>,
+}
+
+/// An open claim.
+pub(super) struct Claim {
+    pub template: usize,
+    pub host: Value,
+    pub set: SetId,
+    pub types: Bits,
+    pub requested: Amounts,
+    /// Ports taken, per daemon group.
+    pub ports: Vec<Vec<HostPort>>,
+    pub volumes: Volumes,
+    /// Reservations it holds one unit of.
+    pub reserved: Vec<usize>,
+    pub pods: Vec<usize>,
+}
+
+/// Where a pod would go on a claim.
+pub(super) struct Placement {
+    pub set: SetId,
+    pub types: Bits,
+    pub reserved: Vec<usize>,
+    pub volumes: Option<Volumes>,
+    pub relaxed: bool,
+}
+
+/// Everything a loop knows.
+pub(super) struct Scheduler<'a> {
+    pub settings: &'a ControllerSettings,
+    pub rules: RuleSet,
+    pub strict_reserved: bool,
+    pub interner: Interner,
+    pub columns: Columns,
+    pub topology: Topology<'a>,
+    pub lists: Vec<TypeList>,
+    pub reservation_ids: Vec<String>,
+    /// Units left per reservation.
+    pub reservations: Vec<i64>,
+    pub templates: Vec<Template<'a>>,
+    /// Per NodePool: what its limits leave, per limited column.
+    pub limits: Vec<Vec<(usize, i128)>>,
+    pub nodes: Vec<Node<'a>>,
+    pub claims: Vec<Claim>,
+    /// Claims in the order in which they are tried.
+    pub order: Vec<u32>,
+    pub order_changed: bool,
+    pub classes: Vec<Class>,
+    pub views: Vec<View>,
+    pub pods: Vec<BatchPod>,
+    pub daemons: Vec<Daemon>,
+    pub soft_taints: bool,
+    /// Claims tried to open so far.
+    pub attempts: usize,
+    pub nodes_column: Option<usize>,
+    pub ties: Vec<(Key, Vec<Value>)>,
+    /// Ties of placed pods.
+    pub choices: Vec<(usize, Key, Vec<Value>)>,
+}
+
+/// Where a pod went.
+#[derive(Debug, Clone)]
+pub(super) enum Placed {
+    Node(usize),
+    Claim(usize),
+}
+
+impl Scheduler<'_> {
+    /// Runs the loop. Gives per pod of the batch where it went, or its last error.
+    pub(super) fn run(&mut self) -> Vec<Result<Placed, AttemptError>> {
+        let mut results: Vec<Option<Result<Placed, AttemptError>>> = (0..self.pods.len()).map(|_| None).collect();
+        let mut queue: VecDeque<usize> = self.queue_order().into();
+        let mut last_length = vec![0usize; self.pods.len()];
+        while let Some(pod) = queue.front().copied() {
+            if last_length[pod] == queue.len() {
+                break;
+            }
+            queue.pop_front();
+            match self.try_place(pod) {
+                Ok(placed) => results[pod] = Some(Ok(placed)),
+                Err(error) => {
+                    results[pod] = Some(Err(error));
+                    queue.push_back(pod);
+                    last_length[pod] = queue.len();
+                }
+            }
+        }
+        let unreached = || Err(AttemptError::NoTemplates);
+        results.into_iter().map(|result| result.unwrap_or_else(unreached)).collect()
+    }
+
+    /// cpu and memory descending, then creation and UID ascending.
+    fn queue_order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.pods.len()).collect();
+        order.sort_by(|a, b| {
+            let (a, b) = (&self.pods[*a], &self.pods[*b]);
+            let rank = |pod: &BatchPod| self.classes[pod.class].rank;
+            rank(b).cmp(&rank(a)).then_with(|| a.created.cmp(&b.created)).then_with(|| a.uid.cmp(&b.uid))
+        });
+        order
+    }
+
+    /// Tries a pod, relaxing it until nothing is left to relax.
+    fn try_place(&mut self, pod: usize) -> Result<Placed, AttemptError> {
+        let class = self.pods[pod].class;
+        let mut step = 0;
+        loop {
+            let view = self.classes[class].views[step];
+            let error = match self.add(pod, class, view) {
+                Ok(placed) => return Ok(placed),
+                Err(error) => error,
+            };
+            let permanent = error.is_deferral() || matches!(error, AttemptError::Devices);
+            if permanent || !self.relax(class, step) {
+                self.update_topology(class, self.classes[class].views[0]);
+                return Err(error);
+            }
+            step += 1;
+            self.update_topology(class, self.classes[class].views[step]);
+        }
+    }
+
+    /// Makes the view after `step`, unless nothing is left to relax.
+    fn relax(&mut self, class: usize, step: usize) -> bool {
+        if self.classes[class].views.len() > step + 1 {
+            return true;
+        }
+        if self.classes[class].exhausted {
+            return false;
+        }
+        let view = self.classes[class].views[step];
+        match self.views[view].constraints.relaxed(self.soft_taints) {
+            Some(constraints) => {
+                let view = self.new_view(constraints);
+                self.classes[class].views.push(view);
+                true
+            }
+            None => {
+                self.classes[class].exhausted = true;
+                false
+            }
+        }
+    }
+
+    /// Packs what a pod demands at one step.
+    pub(super) fn new_view(&mut self, constraints: super::preferences::Constraints) -> usize {
+        let profile = self.interner.profile().clone();
+        let strict_requirements = constraints.strict_requirements(&profile);
+        let strict = self.interner.pack_set(&strict_requirements);
+        let demand = if self.topology.ignores_preferences || constraints.preferred.is_empty() {
+            Demand::new(&strict_requirements, &mut self.interner)
+        } else {
+            Demand::new(&constraints.requirements(&profile), &mut self.interner)
+        };
+        self.views.push(View { constraints, demand, strict, groups: None });
+        self.views.len() - 1
+    }
+
+    /// Tells topology of a pod as it stands.
+    pub(super) fn update_topology(&mut self, class: usize, view: usize) {
+        if self.views[view].groups.is_some() {
+            return;
+        }
+        let owner = &mut self.classes[class];
+        let constraints = &self.views[view].constraints;
+        let inverse =
+            self.topology.own_inverse(&owner.namespace, constraints, None, &mut self.interner);
+        owner.inverse_owned.extend(inverse);
+        owner.inverse_owned.sort_unstable();
+        owner.inverse_owned.dedup();
+        let groups =
+            self.topology.own_forward(&owner.namespace, &owner.labels, constraints, &mut self.interner);
+        self.views[view].groups = Some(groups);
+    }
+
+    fn add(&mut self, pod: usize, class: usize, view: usize) -> Result<Placed, AttemptError> {
+        if self.classes[class].claims_devices {
+            return Err(AttemptError::Devices);
+        }
+        let lookup_failed = match &self.classes[class].volumes {
+            Err(error) if self.rules.volume_lookup_fails_pod() => {
+                return Err(AttemptError::Volumes(error.0.clone()));
+            }
+            volumes => volumes.is_err(),
+        };
+        if !lookup_failed && let Some((node, set)) = self.find_node(class, view) {
+            self.place_on_node(pod, class, node, set);
+            return Ok(Placed::Node(node));
+        }
+        if self.order_changed {
+            let claims = &self.claims;
+            go_sort::sort_slice(&mut self.order, &|a, b| {
+                claims[*a as usize].pods.len() < claims[*b as usize].pods.len()
+            });
+            self.order_changed = false;
+        }
+        if let Some((claim, placement)) = self.find_claim(class, view) {
+            self.place_on_claim(pod, class, claim, placement);
+            return Ok(Placed::Claim(claim));
+        }
+        if self.templates.is_empty() {
+            return Err(AttemptError::NoTemplates);
+        }
+        self.open_claim(pod, class, view)
+    }
+
+    fn find_node(&mut self, class: usize, view: usize) -> Option<(usize, SetId)> {
+        (0..self.nodes.len()).find_map(|node| self.node_can_add(node, class, view).map(|set| (node, set)))
+    }
+
+    fn node_can_add(&mut self, node: usize, class: usize, view: usize) -> Option<SetId> {
+        let (at, of_class, of_view) = (&self.nodes[node], &self.classes[class], &self.views[view]);
+        if !tolerates_all(&at.taints, &of_view.constraints.tolerations)
+            || !at.can_attach(of_class.volumes.as_ref().ok())
+            || conflict(&at.ports, &of_class.ports)
+            || at.overcommitted
+            || !amounts::fits(&of_class.amounts, &at.remaining)
+            || !self.interner.compatible(at.set, of_view.demand.full, Open::Nothing)
+        {
+            return None;
+        }
+        let (set, host) = (at.set, at.host);
+        let base = self.interner.combine(set, of_view.demand.full, Open::Nothing)?;
+        let alternatives = of_class.alternatives.len();
+        if alternatives == 0 {
+            return self.tighten(class, view, Side { set: base, host: Some(host) }, Open::Nothing).ok();
+        }
+        (0..alternatives).find_map(|alternative| {
+            let wanted = self.classes[class].alternatives[alternative].full;
+            let set = self.interner.combine(base, wanted, Open::Nothing)?;
+            self.tighten(class, view, Side { set, host: Some(host) }, Open::Nothing).ok()
+        })
+    }
+
+    fn place_on_node(&mut self, pod: usize, class: usize, node: usize, set: SetId) {
+        let of_class = &self.classes[class];
+        let at = &mut self.nodes[node];
+        at.pods.push(pod);
+        amounts::subtract(&mut at.remaining, &of_class.amounts);
+        at.set = set;
+        at.ports.extend(of_class.ports.iter().cloned());
+        if let Ok(more) = &of_class.volumes {
+            volumes::extend(&mut at.volumes, more);
+        }
+        let side = Side { set, host: Some(at.host) };
+        self.topology.record(of_class.label_class, &of_class.inverse_owned, &at.taints, side, &self.interner);
+        self.remember_ties(pod);
+    }
+
+    pub(super) fn remember_ties(&mut self, pod: usize) {
+        let decision = self.pods[pod].decision;
+        let ties = self.ties.drain(..);
+        self.choices.extend(ties.map(|(key, values)| (decision, key, values)));
+    }
+
+    /// Narrows a node to the domains that every constraint of the pod, and every constraint against it, allows.
+    pub(super) fn tighten(
+        &mut self,
+        class: usize,
+        view: usize,
+        side: Side,
+        open: Open,
+    ) -> Result<SetId, ClaimError> {
+        self.ties.clear();
+        let label_class = self.classes[class].label_class;
+        let strict = self.views[view].strict;
+        let mut narrowed: Vec<(Key, ReqId)> = Vec::new();
+        let forward = self.views[view].groups.as_ref().map_or(0, Vec::len);
+        let inverse = self.topology.inverse_of(label_class).len();
+        for position in 0..forward + inverse {
+            let group = if position < forward {
+                match &self.views[view].groups {
+                    Some(groups) => groups[position],
+                    None => continue,
+                }
+            } else {
+                self.topology.inverse_of(label_class)[position - forward]
+            };
+            let at = &self.topology.groups[group];
+            let key = at.key();
+            let check = Check {
+                selects_itself: self.topology.selects(group, label_class),
+                pod: self.interner.lookup(strict, key),
+                node: requirement_of(side, key, &self.interner),
+                host: side.host.filter(|_| key == HOSTNAME),
+            };
+            match at.next_domains(&check, &self.interner, &mut self.ties) {
+                Domains::Host => {}
+                Domains::None => {
+                    let (pod, node, host) = (check.pod, check.node, check.host);
+                    return Err(ClaimError::Topology(TopologyError { group, pod, node, host }));
+                }
+                Domains::Some(values) => {
+                    let wanted = self.interner.listed(key, &values);
+                    match narrowed.iter_mut().find(|(known, _)| *known == key) {
+                        Some((_, so_far)) => *so_far = self.interner.intersection(*so_far, wanted),
+                        None => {
+                            let start = match check.node {
+                                Some(node) => self.interner.intersection(node, wanted),
+                                None => wanted,
+                            };
+                            narrowed.push((key, start));
+                        }
+                    }
+                }
+            }
+        }
+        let mut set = side.set;
+        let agrees = narrowed.iter().all(|(_, wanted)| self.interner.admits(side.set, *wanted, open));
+        for (_, wanted) in &narrowed {
+            set = self.interner.replaced(set, *wanted);
+        }
+        if agrees { Ok(set) } else { Err(ClaimError::TopologyClash(side, set)) }
+    }
+}
+
+impl Node<'_> {
+    /// Whether every driver stays within its limit; a node above one refuses every pod (quirk Q14).
+    fn can_attach(&self, more: Option<&Volumes>) -> bool {
+        let none = Volumes::new();
+        let more = more.unwrap_or(&none);
+        self.volume_limits
+            .iter()
+            .all(|(driver, limit)| volumes::count_with(&self.volumes, more, driver) as i64 <= *limit)
+    }
+}

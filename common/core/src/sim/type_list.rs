@@ -1,0 +1,271 @@
+//! The instance types of a NodePool in the shape the loop reads: bit sets of types per requirement, and of rows
+//! per amount of a resource.
+//!
+//! A *row* is one group of offerings of one type with the same allocatable resources; nearly every type has
+//! exactly one. What a set of requirements leaves is worked out once per set and remembered ([`Facts`]); what fits
+//! is an AND over the resources asked for. Mirrors karpenter: pkg/controllers/provisioning/scheduling/nodeclaim.go
+//! (`filterInstanceTypesByRequirements`).
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::amounts::{Amounts, Columns};
+use super::bits::Bits;
+use super::packed::{Interner, Key, Open, ReqId, SetId};
+use crate::model::{InstanceType, LabelProfile, RuleSet};
+
+/// A list of instance types, packed.
+pub(super) struct TypeList {
+    /// As the provider gave them.
+    pub types: Arc<[InstanceType]>,
+    /// Requirements of each type.
+    pub requirements: Vec<SetId>,
+    /// Capacity of each type.
+    pub capacity: Vec<Amounts>,
+    /// Offerings of each type.
+    pub offerings: Vec<Vec<PackedOffering>>,
+    rows: Vec<Row>,
+    /// Rows are types: no type has offerings of different size.
+    plain: bool,
+    /// Rows none of whose resources is negative.
+    sound: Bits,
+    /// Per column: amounts in ascending order, and the rows that have at least that much.
+    fitting: Vec<Vec<(i128, Bits)>>,
+    facts: FxHashMap<SetId, Rc<Facts>>,
+    overlaps: FxHashMap<ReqId, Rc<Bits>>,
+    keys: Vec<Key>,
+}
+
+struct Row {
+    type_index: usize,
+    offerings: Vec<usize>,
+}
+
+/// One offering, packed.
+pub(super) struct PackedOffering {
+    pub set: SetId,
+    pub price: f64,
+    pub available: bool,
+    pub launchable: bool,
+    pub reserved: bool,
+    /// Position of its reservation id among those of the run.
+    pub reservation: Option<usize>,
+    pub reservation_capacity: i64,
+}
+
+/// What a set of requirements leaves of a list.
+pub(super) struct Facts {
+    /// Types whose labels agree.
+    pub compatible: Bits,
+    /// Rows with an available offering that agrees.
+    pub offered_rows: Bits,
+    /// The types of those rows.
+    pub offered: Bits,
+}
+
+impl TypeList {
+    /// Packs a list. Cost: types × (labels + offerings).
+    pub(super) fn new(
+        types: Arc<[InstanceType]>,
+        interner: &mut Interner,
+        columns: &Columns,
+        profile: &LabelProfile,
+        rules: RuleSet,
+        reservations: &mut Vec<String>,
+    ) -> Self {
+        let requirements: Vec<SetId> =
+            types.iter().map(|of_type| interner.pack_set(&of_type.requirements)).collect();
+        let mut keys: Vec<Key> = requirements
+            .iter()
+            .flat_map(|set| interner.members(*set).iter().map(|id| interner.get(*id).key))
+            .collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let offerings = types
+            .iter()
+            .map(|of_type| {
+                let pack = |offering: &crate::model::Offering| {
+                    let reserved = offering.capacity_type() == Some("reserved");
+                    let reservation = reserved.then(|| {
+                        let id = offering.reservation_id(profile).unwrap_or_default();
+                        reservations.iter().position(|known| known == id).unwrap_or_else(|| {
+                            reservations.push(id.to_owned());
+                            reservations.len() - 1
+                        })
+                    });
+                    PackedOffering {
+                        set: interner.pack_set(&offering.requirements),
+                        price: offering.price,
+                        available: offering.available,
+                        launchable: if rules.full_reservations_stay_available() {
+                            offering.is_launchable()
+                        } else {
+                            offering.available
+                        },
+                        reserved,
+                        reservation,
+                        reservation_capacity: offering.reservation_capacity,
+                    }
+                };
+                of_type.offerings.iter().map(pack).collect()
+            })
+            .collect();
+        let mut list = Self {
+            capacity: types.iter().map(|of_type| columns.row(&of_type.capacity)).collect(),
+            requirements,
+            offerings,
+            rows: Vec::new(),
+            plain: true,
+            sound: Bits::none(0),
+            fitting: Vec::new(),
+            facts: FxHashMap::default(),
+            overlaps: FxHashMap::default(),
+            keys,
+            types,
+        };
+        list.build_rows(columns, rules);
+        list
+    }
+
+    fn build_rows(&mut self, columns: &Columns, rules: RuleSet) {
+        let mut allocatable = Vec::new();
+        let mut sound = Vec::new();
+        for (type_index, of_type) in self.types.iter().enumerate() {
+            for group in of_type.allocatable_groups(rules.overrides_replace()) {
+                sound.push(!group.allocatable.iter().any(|(_, quantity)| quantity.is_negative()));
+                allocatable.push(columns.row(&group.allocatable));
+                self.rows.push(Row { type_index, offerings: group.offerings });
+            }
+        }
+        self.plain = self.rows.len() == self.types.len();
+        self.sound = Bits::none(self.rows.len());
+        sound.iter().enumerate().filter(|(_, sound)| **sound).for_each(|(row, _)| self.sound.insert(row));
+        self.fitting = (0..columns.len())
+            .map(|column| {
+                let mut amounts: Vec<i128> = allocatable.iter().map(|row| row[column]).collect();
+                amounts.sort_unstable();
+                amounts.dedup();
+                let with_at_least = |least: i128| {
+                    let mut bits = Bits::none(self.rows.len());
+                    let rows = allocatable.iter().enumerate();
+                    rows.filter(|(_, row)| row[column] >= least).for_each(|(row, _)| bits.insert(row));
+                    (least, bits)
+                };
+                amounts.into_iter().map(with_at_least).collect()
+            })
+            .collect();
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.types.len()
+    }
+
+    /// What a set of requirements leaves; worked out once per set.
+    pub(super) fn facts(&mut self, set: SetId, interner: &Interner) -> Rc<Facts> {
+        if let Some(facts) = self.facts.get(&set) {
+            return Rc::clone(facts);
+        }
+        let mut compatible = Bits::all(self.len());
+        for member in interner.members(set) {
+            if self.keys.binary_search(&interner.get(*member).key).is_ok() {
+                compatible.keep(&self.overlapping(*member, interner));
+            }
+        }
+        let mut offered_rows = Bits::none(self.rows.len());
+        let mut offered = Bits::none(self.len());
+        for (position, row) in self.rows.iter().enumerate() {
+            let offerings = &self.offerings[row.type_index];
+            let any = row
+                .offerings
+                .iter()
+                .any(|offering| interner.compatible(set, offerings[*offering].set, Open::WellKnown));
+            if any {
+                offered_rows.insert(position);
+                offered.insert(row.type_index);
+            }
+        }
+        let facts = Rc::new(Facts { compatible, offered_rows, offered });
+        self.facts.insert(set, Rc::clone(&facts));
+        facts
+    }
+
+    /// Types whose label of this key agrees, or that do not have it.
+    fn overlapping(&mut self, requirement: ReqId, interner: &Interner) -> Rc<Bits> {
+        if let Some(bits) = self.overlaps.get(&requirement) {
+            return Rc::clone(bits);
+        }
+        let key = interner.get(requirement).key;
+        let mut bits = Bits::none(self.len());
+        for (index, set) in self.requirements.iter().enumerate() {
+            if interner.lookup(*set, key).is_none_or(|mine| interner.agree(mine, requirement)) {
+                bits.insert(index);
+            }
+        }
+        let bits = Rc::new(bits);
+        self.overlaps.insert(requirement, Rc::clone(&bits));
+        bits
+    }
+
+    /// Types with a row that has an offering and room for `total`.
+    pub(super) fn fitting(&self, total: &[i128], facts: &Facts) -> Bits {
+        let mut rows = self.sound.clone();
+        rows.keep(&facts.offered_rows);
+        for (column, asked) in total.iter().enumerate().filter(|(_, asked)| **asked > 0) {
+            let steps = &self.fitting[column];
+            match steps.get(steps.partition_point(|(amount, _)| amount < asked)) {
+                Some((_, bits)) => rows.keep(bits),
+                None => return Bits::none(self.len()),
+            }
+        }
+        if self.plain {
+            return rows;
+        }
+        let mut types = Bits::none(self.len());
+        rows.iter().for_each(|row| types.insert(self.rows[row].type_index));
+        types
+    }
+
+    /// Price a type sorts by under these requirements; infinite where nothing can be launched.
+    pub(super) fn price(&self, type_index: usize, set: SetId, interner: &Interner) -> f64 {
+        self.offerings[type_index]
+            .iter()
+            .filter(|offering| offering.launchable && interner.compatible(set, offering.set, Open::WellKnown))
+            .map(|offering| offering.price)
+            .fold(f64::INFINITY, f64::min)
+    }
+
+    /// Keys with minValues that `types` cannot meet, by name, with the number of values there are.
+    pub(super) fn unmet_min_values(
+        &self,
+        types: &Bits,
+        set: SetId,
+        interner: &Interner,
+        rules: RuleSet,
+    ) -> Vec<(Key, i64)> {
+        let mut unmet: Vec<(Key, i64)> = Vec::new();
+        if types.is_empty() {
+            return unmet;
+        }
+        for member in interner.members(set) {
+            let wanted = interner.get(*member);
+            let Some(least) = wanted.min_values else { continue };
+            let mut values = std::collections::BTreeSet::new();
+            for of_type in types.iter() {
+                let Some(mine) = interner.lookup(self.requirements[of_type], wanted.key) else { continue };
+                let counted = interner.get(mine).values.iter().copied();
+                values.extend(
+                    counted.filter(|value| {
+                        !rules.min_values_count_allowed_only() || interner.has(*member, *value)
+                    }),
+                );
+            }
+            if (values.len() as i64) < least {
+                unmet.push((wanted.key, values.len() as i64));
+            }
+        }
+        unmet.sort_by(|a, b| interner.key_name(a.0).cmp(interner.key_name(b.0)));
+        unmet
+    }
+}
