@@ -118,7 +118,7 @@ fn break_patterns<T>(data: &mut [T], a: usize, length: usize) {
         if other >= length {
             other -= length;
         }
-        data.swap(place - 1 + i, a + other);
+        data.swap(place + i, a + other);
     }
 }
 
@@ -245,6 +245,50 @@ fn partition_equal<T>(
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// Order in which Go 1.26 leaves equal elements: two made-up series per length, one sorted once, one sorted after
+    /// every change as open claims are. FNV-1a over the original positions.
+    #[test]
+    fn equal_elements_stay_where_go_leaves_them() {
+        let next = |seed: &mut u32| {
+            *seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            *seed
+        };
+        let digest = |sorted: &[(u32, u64)]| {
+            sorted
+                .iter()
+                .fold(1_469_598_103_934_665_603u64, |hash, (_, at)| (hash ^ at).wrapping_mul(1_099_511_628_211))
+        };
+        for (length, once, growing) in [
+            (13u32, 0x9f95823415b43f8d_u64, 0x868bd2e8c70face5_u64),
+            (20, 0x6b3c18c7742f05a7, 0xb5a3606f6a21da2b),
+            (37, 0xd472aa74965f6eb3, 0xaa41480cda15efe9),
+            (49, 0xc90d4697a7e46ec1, 0x7088af706e967ff1),
+            (64, 0xaddfc87835b7c75, 0x8369e25ff88f86c7),
+            (100, 0x8d4f8b907f59d4a3, 0x5c940fc1dc2012f7),
+            (300, 0x437cedcb06bddc69, 0x64f37f3474ec3a0f),
+        ] {
+            let mut seed = length * 7919 + 1;
+            let mut elements: Vec<(u32, u64)> =
+                (0..u64::from(length)).map(|at| ((next(&mut seed) >> 24) % 5, at)).collect();
+            sort_slice(&mut elements, &|a, b| a.0 < b.0);
+            assert_eq!(digest(&elements), once, "{length} elements, sorted once");
+
+            let mut elements: Vec<(u32, u64)> = Vec::new();
+            let mut seed = length;
+            for step in 0..length * 3 {
+                let random = next(&mut seed);
+                if step % 3 == 0 {
+                    elements.push((1, elements.len() as u64));
+                } else {
+                    let at = (random >> 8) as usize % elements.len();
+                    elements[at].0 += 1;
+                }
+                sort_slice(&mut elements, &|a, b| a.0 < b.0);
+            }
+            assert_eq!(digest(&elements), growing, "{length} elements, growing");
+        }
+    }
 
     proptest! {
         #[test]

@@ -209,6 +209,25 @@ impl Interner {
         self.requirement(Packed { key, complement: false, values, gte: None, lte: None, min_values: None })
     }
 
+    /// The same under the current form of an old key.
+    pub(super) fn listed_normalized(&mut self, key: Key, values: &[Value]) -> (Key, ReqId) {
+        let name = self.key_name(key).clone();
+        let current = self.profile.normalize(&name).to_owned();
+        if current == name {
+            return (key, self.listed(key, values));
+        }
+        let normalized = self.key(&current);
+        let values: Vec<Value> = values
+            .iter()
+            .map(|value| {
+                let value = self.value_name(key, *value).clone();
+                let value = self.profile.normalize_value(&current, &value).to_owned();
+                self.value(normalized, &value)
+            })
+            .collect();
+        (normalized, self.listed(normalized, &values))
+    }
+
     /// `key Exists`.
     pub(super) fn exists(&mut self, key: Key) -> ReqId {
         self.requirement(Packed {

@@ -350,11 +350,14 @@ impl Scheduler<'_> {
                     return Err(ClaimError::Topology(TopologyError { group, pod, node, host }));
                 }
                 Domains::Some(values) => {
-                    let wanted = self.interner.listed(key, &values);
+                    // The controller looks domains up under the key as written, and demands them under the
+                    // current form of the key.
+                    let (key, wanted) = self.interner.listed_normalized(key, &values);
+                    let current = requirement_of(side, key, &self.interner);
                     match narrowed.iter_mut().find(|(known, _)| *known == key) {
                         Some((_, so_far)) => *so_far = self.interner.intersection(*so_far, wanted),
                         None => {
-                            let start = match check.node {
+                            let start = match current {
                                 Some(node) => self.interner.intersection(node, wanted),
                                 None => wanted,
                             };

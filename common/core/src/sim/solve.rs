@@ -44,6 +44,9 @@ pub fn solve(snapshot: &Snapshot, provider: &dyn CloudProvider, options: &SolveO
             decisions[candidate.decision].outcome =
                 Outcome::Error { error: "no dynamic nodepools found".to_owned() };
         }
+        // The loop ends before it looks at pods that are only about to become pending.
+        let pods = &snapshot.objects.pods;
+        decisions.retain(|decision| decision.pod_index.is_some_and(|at| pods[at].node_name.is_none()));
         return Solution { pods: sorted(decisions).0, ..nothing(&pools) };
     }
     let mut scheduler = prepare::scheduler(&world, &mut pools, &batch);

@@ -118,7 +118,7 @@ impl Scheduler<'_> {
         let name = self.interner.key_name(key);
         let text = |requirement: Option<super::packed::ReqId>| {
             requirement.map_or_else(
-                || Requirement::exists(name.clone()),
+                || Requirement::exists(self.interner.profile().normalize(name)),
                 |requirement| self.interner.unpack(requirement),
             )
         };

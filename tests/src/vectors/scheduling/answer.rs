@@ -92,7 +92,7 @@ fn node_claim(claim: &NewNodeClaim, pods: Vec<String>, with_prices: bool) -> Val
     say("pods", json!(pods));
     say("instanceTypes", json!(claim.instance_types));
     if with_prices {
-        say("prices", json!(claim.prices));
+        say("prices", claim.prices.iter().map(|price| number(*price)).collect());
     }
     let mut requirements = spec.requirements.clone();
     requirements.sort_by(|a, b| (&a.key, &a.operator).cmp(&(&b.key, &b.operator)));
@@ -118,6 +118,11 @@ fn node_claim(claim: &NewNodeClaim, pods: Vec<String>, with_prices: bool) -> Val
         say("createError", json!(error));
     }
     Value::Object(fields)
+}
+
+/// A number as Go writes it: without a fraction where there is none.
+fn number(value: f64) -> Value {
+    if value.fract() == 0.0 && value.abs() < 1e15 { json!(value as i64) } else { json!(value) }
 }
 
 /// An empty value and none are the same to the API.
