@@ -1,7 +1,7 @@
 //! From a snapshot and the flags to the provider that the simulator asks.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use compact_str::CompactString;
@@ -89,7 +89,7 @@ pub fn choose_provider(snapshot: &Snapshot, options: &ProviderOptions) -> Result
                 return Err(Error::usage("the region is not known: no node, subnet or NodePool tells it")
                     .hint("name it: --region us-west-2"));
             };
-            let catalog = regional(&region, options, &mut notes)?;
+            let catalog = regional(&region, options.cache.as_deref(), options.now, &mut notes)?;
             Ok(aws(snapshot, catalog, options, notes))
         }
         kind => {
@@ -120,13 +120,20 @@ fn aws(
     ChosenProvider { provider: Provider::Aws(Box::new(provider)), prices, notes }
 }
 
-/// The fresh cache of a region, else the embedded data, else an old cache.
-fn regional(region: &str, options: &ProviderOptions, notes: &mut Vec<String>) -> Result<Catalog, Error> {
-    let (cache, unreadable) =
-        options.cache.as_deref().map(|folder| cached(folder, region)).unwrap_or_default();
+/// The fresh cache of a region, else the embedded data, else an old cache; what is worth a line goes to `notes`.
+///
+/// # Errors
+/// When there is neither.
+pub fn regional(
+    region: &str,
+    cache: Option<&Path>,
+    now: Timestamp,
+    notes: &mut Vec<String>,
+) -> Result<Catalog, Error> {
+    let (cache, unreadable) = cache.map(|folder| cached(folder, region)).unwrap_or_default();
     notes.extend(unreadable);
     let (fresh, old) = match cache {
-        Some(cache) if cache.is_fresh(options.now) => (Some(cache), None),
+        Some(cache) if cache.is_fresh(now) => (Some(cache), None),
         other => (None, other),
     };
     if let Some(cache) = fresh {

@@ -17,7 +17,7 @@ use compact_str::CompactString;
 use karp_core::provider::KwokTypesError;
 
 pub use cache::{CachedCatalog, FRESH_HOURS, cache_folder, cached, store};
-pub use choose::{ChosenProvider, Provider, ProviderOptions, choose_provider};
+pub use choose::{ChosenProvider, Provider, ProviderOptions, choose_provider, regional};
 pub use embedded::{FALLBACK_PRICE_REGION, StaticTables, embedded, embedded_regions};
 pub use file::{InstanceTypesFile, load_instance_types, read_catalog};
 

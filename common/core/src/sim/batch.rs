@@ -16,7 +16,9 @@ use super::packed::{HOSTNAME, Interner, ReqId, SetId};
 use super::preferences::Constraints;
 use super::topology::LabelClass;
 use super::volumes::{LookupError, Volumes};
-use crate::model::{LabelSelector, Labels, Pod, PodSpec, Requirements, ResourceList, pod_requests, resource_name};
+use crate::model::{
+    LabelSelector, Labels, Pod, PodSpec, Requirements, ResourceList, pod_requests, resource_name,
+};
 
 /// A pod of the loop.
 pub(super) struct BatchPod {

@@ -29,7 +29,8 @@ pub(super) fn virtual_pods(snapshot: &Snapshot) -> Vec<Pod> {
         .flat_map(|(buffer, template)| {
             let replicas = buffer.status.replicas.unwrap_or(0).max(0);
             let spec = sanitized(&template);
-            (1..=replicas).map(move |number| virtual_pod(buffer, &template.metadata.labels, &spec, number, snapshot))
+            (1..=replicas)
+                .map(move |number| virtual_pod(buffer, &template.metadata.labels, &spec, number, snapshot))
         })
         .collect()
 }

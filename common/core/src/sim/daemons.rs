@@ -57,15 +57,10 @@ fn representative(set: &DaemonSet, snapshot: &Snapshot) -> (String, Pod) {
                     && (!owner.uid.is_empty() || owner.kind == "DaemonSet" && owner.name == set.metadata.name)
             })
     };
-    let newest = snapshot
-        .objects
-        .pods
-        .iter()
-        .filter(controlled)
-        .max_by(|a, b| {
-            let created = |pod: &Pod| pod.metadata.creation_timestamp;
-            created(a).cmp(&created(b)).then_with(|| b.metadata.name.cmp(&a.metadata.name))
-        });
+    let newest = snapshot.objects.pods.iter().filter(controlled).max_by(|a, b| {
+        let created = |pod: &Pod| pod.metadata.creation_timestamp;
+        created(a).cmp(&created(b)).then_with(|| b.metadata.name.cmp(&a.metadata.name))
+    });
     let mut pod = newest.cloned().unwrap_or_else(|| synthetic(set));
     let required = set
         .spec
@@ -115,11 +110,10 @@ impl Daemon {
     /// Whether it runs on an existing node. Only the required term that is first by now counts.
     pub(super) fn runs_on_node(&mut self, taints: &[Taint], labels: SetId, interner: &mut Interner) -> bool {
         let profile = interner.profile().clone();
-        tolerates_all(taints, &self.constraints.tolerations)
-            && {
-                let strict = self.strict(interner, &profile);
-                interner.compatible(labels, strict, Open::Nothing)
-            }
+        tolerates_all(taints, &self.constraints.tolerations) && {
+            let strict = self.strict(interner, &profile);
+            interner.compatible(labels, strict, Open::Nothing)
+        }
     }
 
     /// Whether it would run on a new node of this template and type.
@@ -137,7 +131,8 @@ impl Daemon {
         }
         loop {
             let strict = self.strict(interner, profile);
-            if interner.compatible(template, strict, Open::WellKnown) && interner.intersects(of_type, strict) {
+            if interner.compatible(template, strict, Open::WellKnown) && interner.intersects(of_type, strict)
+            {
                 return true;
             }
             if !self.constraints.drop_required_term() {

@@ -56,7 +56,9 @@ impl<'a> Selectors<'a> {
             );
             let selector = self.workloads.get(&key).and_then(|workload| workload.spec.selector.as_ref());
             match (key.0, key.1, selector) {
-                ("v1", "ReplicationController", Some(selector)) => match_labels.extend(&selector.match_labels),
+                ("v1", "ReplicationController", Some(selector)) => {
+                    match_labels.extend(&selector.match_labels)
+                }
                 ("apps/v1", "ReplicaSet" | "StatefulSet", Some(selector)) => {
                     match_expressions = flattened(selector);
                 }

@@ -124,8 +124,12 @@ impl TypesError {
             (false, false, false) => {
                 "no instance type met the scheduling requirements or had enough resources or had a required offering"
             }
-            (false, false, true) => "no instance type met the scheduling requirements or had enough resources",
-            (false, true, false) => "no instance type met the scheduling requirements or had a required offering",
+            (false, false, true) => {
+                "no instance type met the scheduling requirements or had enough resources"
+            }
+            (false, true, false) => {
+                "no instance type met the scheduling requirements or had a required offering"
+            }
             (true, false, false) => "no instance type had enough resources or had a required offering",
             (false, true, true) => "no instance type met all requirements",
             (true, false, true) => "no instance type has enough resources",

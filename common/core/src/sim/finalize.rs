@@ -11,8 +11,9 @@ use super::scheduler::{Claim, Scheduler};
 use super::solution::NewNodeClaim;
 use super::texts::min_values_text;
 use crate::model::{
-    Labels, MinValuesPolicy, NODE_POOL_HASH_VERSION, NodeClaim, NodeClaimResources, NodeClaimSpec, ObjectMeta,
-    OwnerReference, Requirement, Requirements, ResourceList, label_key, node_pool_hash, parse_nillable,
+    Labels, MinValuesPolicy, NODE_POOL_HASH_VERSION, NodeClaim, NodeClaimResources, NodeClaimSpec,
+    ObjectMeta, OwnerReference, Requirement, Requirements, ResourceList, label_key, node_pool_hash,
+    parse_nillable,
 };
 
 /// A claim in launch order.
@@ -43,11 +44,8 @@ impl Scheduler<'_> {
             }
         }
         let list = &self.lists[self.templates[template].list];
-        let mut types: Vec<(usize, f64)> = self.claims[position]
-            .types
-            .iter()
-            .map(|at| (at, list.price(at, set, &self.interner)))
-            .collect();
+        let mut types: Vec<(usize, f64)> =
+            self.claims[position].types.iter().map(|at| (at, list.price(at, set, &self.interner))).collect();
         types.sort_by(|a, b| {
             a.1.total_cmp(&b.1).then_with(|| list.types[a.0].name.cmp(&list.types[b.0].name))
         });

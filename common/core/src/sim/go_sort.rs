@@ -140,7 +140,12 @@ fn choose_pivot<T>(data: &[T], a: usize, b: usize, less: &impl Fn(&T, &T) -> boo
     }
 }
 
-fn median<T>(data: &[T], [mut a, mut b, mut c]: [usize; 3], swaps: &mut usize, less: &impl Fn(&T, &T) -> bool) -> usize {
+fn median<T>(
+    data: &[T],
+    [mut a, mut b, mut c]: [usize; 3],
+    swaps: &mut usize,
+    less: &impl Fn(&T, &T) -> bool,
+) -> usize {
     let mut order = |x: &mut usize, y: &mut usize| {
         if less(&data[*y], &data[*x]) {
             *swaps += 1;
@@ -255,9 +260,9 @@ mod tests {
             *seed
         };
         let digest = |sorted: &[(u32, u64)]| {
-            sorted
-                .iter()
-                .fold(1_469_598_103_934_665_603u64, |hash, (_, at)| (hash ^ at).wrapping_mul(1_099_511_628_211))
+            sorted.iter().fold(1_469_598_103_934_665_603u64, |hash, (_, at)| {
+                (hash ^ at).wrapping_mul(1_099_511_628_211)
+            })
         };
         for (length, once, growing) in [
             (13u32, 0x9f95823415b43f8d_u64, 0x868bd2e8c70face5_u64),

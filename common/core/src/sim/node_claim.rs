@@ -32,7 +32,12 @@ impl Scheduler<'_> {
     }
 
     /// Opens a claim from the first template that can.
-    pub(super) fn open_claim(&mut self, pod: usize, class: usize, view: usize) -> Result<Placed, AttemptError> {
+    pub(super) fn open_claim(
+        &mut self,
+        pod: usize,
+        class: usize,
+        view: usize,
+    ) -> Result<Placed, AttemptError> {
         let may_relax = self.settings.min_values_policy == MinValuesPolicy::BestEffort;
         let mut errors = Vec::new();
         for template in 0..self.templates.len() {
@@ -83,8 +88,7 @@ impl Scheduler<'_> {
     fn types_within_limits(&mut self, template: usize) -> Result<Rc<Bits>, ClaimError> {
         let of = &self.templates[template];
         let limits = &self.limits[of.pool];
-        let exhausted =
-            limits.iter().any(|(column, left)| Some(*column) == self.nodes_column && *left == 0);
+        let exhausted = limits.iter().any(|(column, left)| Some(*column) == self.nodes_column && *left == 0);
         if exhausted {
             return Err(ClaimError::NodesExhausted);
         }

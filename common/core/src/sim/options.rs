@@ -44,9 +44,8 @@ impl SolveOptions {
     /// Provisioning of a running controller, whose memory is guessed from the objects: a node that carries the
     /// disruption taint is marked for deletion.
     pub fn guessed(snapshot: &Snapshot) -> Self {
-        let disrupted = |taint: &crate::model::Taint| {
-            taint.key == label_key::DISRUPTED && taint.effect == "NoSchedule"
-        };
+        let disrupted =
+            |taint: &crate::model::Taint| taint.key == label_key::DISRUPTED && taint.effect == "NoSchedule";
         let marked = state_nodes(snapshot)
             .into_iter()
             .filter(|state| state.node.is_some_and(|node| node.spec.taints.iter().any(disrupted)))

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use compact_str::CompactString;
 
+use super::validation::is_allowed;
 use crate::model::{
     AllowUndefined, InstanceType, LabelProfile, NodeOverlay, NodePool, PriceKind, Requirement, Requirements,
     ResourceList, label_key, resource_name,
 };
-use super::validation::is_allowed;
 
 /// A NodePool with the provider's types.
 pub(super) type Pool<'a> = (&'a NodePool, Arc<[InstanceType]>);
@@ -61,12 +61,8 @@ pub(super) fn apply(overlays: &[NodeOverlay], pools: &mut [Pool<'_>], profile: &
 
 /// What the controller checks before it looks at an overlay: requirements as elsewhere, no standard resource.
 fn is_valid(overlay: &NodeOverlay, profile: &LabelProfile) -> bool {
-    let standard = [
-        resource_name::CPU,
-        resource_name::MEMORY,
-        resource_name::EPHEMERAL_STORAGE,
-        resource_name::PODS,
-    ];
+    let standard =
+        [resource_name::CPU, resource_name::MEMORY, resource_name::EPHEMERAL_STORAGE, resource_name::PODS];
     !overlay.spec.capacity.names().any(|name| standard.contains(&name))
         && overlay.spec.requirements.iter().all(|spec| {
             is_allowed(&spec.key, &spec.operator, &spec.values, profile)
@@ -79,7 +75,11 @@ fn weight(overlay: &NodeOverlay) -> i32 {
 }
 
 /// Types an overlay selects, with the offerings (as texts) it selects of each.
-fn touched((node_pool, types): &Pool<'_>, wanted: &Requirements, profile: &LabelProfile) -> Vec<(usize, Vec<String>)> {
+fn touched(
+    (node_pool, types): &Pool<'_>,
+    wanted: &Requirements,
+    profile: &LabelProfile,
+) -> Vec<(usize, Vec<String>)> {
     let mut base = Requirements::new();
     base.add(Requirement::allow(label_key::NODE_POOL, [node_pool.metadata.name.clone()]));
     base.add_all(&Requirements::from_labels(&node_pool.spec.template.metadata.labels, profile));
@@ -113,8 +113,7 @@ impl Update {
                 .iter()
                 .any(|offering| self.prices.get(offering).is_some_and(|(_, last)| *last == weight));
         let (resources, last) = &self.last_capacity;
-        let capacity =
-            *last == weight && overlay.spec.capacity.names().any(|name| resources.contains(name));
+        let capacity = *last == weight && overlay.spec.capacity.names().any(|name| resources.contains(name));
         prices || capacity
     }
 

@@ -323,8 +323,7 @@ impl Interner {
     /// Whether a label with this value satisfies the requirement.
     pub(super) fn has(&self, id: ReqId, value: Value) -> bool {
         let packed = self.get(id);
-        packed.contains(value) != packed.complement
-            && self.within(packed.key, value, packed.gte, packed.lte)
+        packed.contains(value) != packed.complement && self.within(packed.key, value, packed.gte, packed.lte)
     }
 
     /// What both allow; both are of one key.
@@ -381,9 +380,15 @@ impl Interner {
         let key = left.key;
         match (left.complement, right.complement) {
             (true, true) => true,
-            (true, false) => right.values.iter().any(|v| !left.contains(*v) && self.within(key, *v, gte, lte)),
-            (false, true) => left.values.iter().any(|v| !right.contains(*v) && self.within(key, *v, gte, lte)),
-            (false, false) => left.values.iter().any(|v| right.contains(*v) && self.within(key, *v, gte, lte)),
+            (true, false) => {
+                right.values.iter().any(|v| !left.contains(*v) && self.within(key, *v, gte, lte))
+            }
+            (false, true) => {
+                left.values.iter().any(|v| !right.contains(*v) && self.within(key, *v, gte, lte))
+            }
+            (false, false) => {
+                left.values.iter().any(|v| right.contains(*v) && self.within(key, *v, gte, lte))
+            }
         }
     }
 
@@ -399,7 +404,9 @@ impl Interner {
         let theirs = self.get(incoming);
         match self.lookup(existing, theirs.key) {
             Some(mine) => self.agree(mine, incoming),
-            None => open == Open::WellKnown && self.well_known[theirs.key.0 as usize] || theirs.accepts_absence(),
+            None => {
+                open == Open::WellKnown && self.well_known[theirs.key.0 as usize] || theirs.accepts_absence()
+            }
         }
     }
 

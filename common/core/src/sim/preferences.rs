@@ -39,7 +39,9 @@ impl Constraints {
                 .map(|selector| selector.node_selector_terms.clone()),
             preferred,
             affinity: affinity.and_then(|affinity| affinity.pod_affinity.clone()).unwrap_or_default(),
-            anti_affinity: affinity.and_then(|affinity| affinity.pod_anti_affinity.clone()).unwrap_or_default(),
+            anti_affinity: affinity
+                .and_then(|affinity| affinity.pod_anti_affinity.clone())
+                .unwrap_or_default(),
             spreads: spec.topology_spread_constraints.clone(),
             tolerations: spec.tolerations.clone(),
         }

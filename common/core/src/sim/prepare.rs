@@ -158,9 +158,8 @@ pub(super) fn tracked_nodes<'a>(
     state_nodes(snapshot)
         .into_iter()
         .map(|mut state| {
-            state.node_claim = state
-                .node_claim
-                .filter(|claim| provider.supports_node_class(&claim.spec.node_class_ref));
+            state.node_claim =
+                state.node_claim.filter(|claim| provider.supports_node_class(&claim.spec.node_class_ref));
             state.node = state.node.filter(|node| !broken.contains(node.metadata.name.as_str()));
             state
         })
@@ -588,9 +587,9 @@ fn build_nodes<'a>(
             pools[pool].limits_before.subtract(&capacity);
             pools[pool].usage.add(&capacity);
         }
-        let types = pool.filter(|_| state.is_managed()).and_then(|pool| {
-            pools[pool].list.map(|_| Arc::clone(&pools[pool].types))
-        });
+        let types = pool
+            .filter(|_| state.is_managed())
+            .and_then(|pool| pools[pool].list.map(|_| Arc::clone(&pools[pool].types)));
         let node = build_node(scheduler, world, *state, types.as_deref(), daemons, requests);
         scheduler.topology.register_host(node.host, &scheduler.interner);
         scheduler.nodes.push(node);
@@ -647,7 +646,9 @@ fn build_node<'a>(
     room.subtract(&bound);
     let still_expected: ResourceList = expected
         .iter()
-        .map(|(name, quantity)| (name, (quantity - bound_daemons.amount(name)).max(crate::model::Quantity::ZERO)))
+        .map(|(name, quantity)| {
+            (name, (quantity - bound_daemons.amount(name)).max(crate::model::Quantity::ZERO))
+        })
         .collect();
     room.subtract(&still_expected);
 

@@ -127,7 +127,8 @@ pub(super) enum Placed {
 impl Scheduler<'_> {
     /// Runs the loop. Gives per pod of the batch where it went, or its last error.
     pub(super) fn run(&mut self) -> Vec<Result<Placed, AttemptError>> {
-        let mut results: Vec<Option<Result<Placed, AttemptError>>> = (0..self.pods.len()).map(|_| None).collect();
+        let mut results: Vec<Option<Result<Placed, AttemptError>>> =
+            (0..self.pods.len()).map(|_| None).collect();
         let mut queue: VecDeque<usize> = self.queue_order().into();
         let mut last_length = vec![0usize; self.pods.len()];
         while let Some(pod) = queue.front().copied() {
@@ -222,8 +223,7 @@ impl Scheduler<'_> {
         }
         let owner = &mut self.classes[class];
         let constraints = &self.views[view].constraints;
-        let inverse =
-            self.topology.own_inverse(&owner.namespace, constraints, None, &mut self.interner);
+        let inverse = self.topology.own_inverse(&owner.namespace, constraints, None, &mut self.interner);
         owner.inverse_owned.extend(inverse);
         owner.inverse_owned.sort_unstable();
         owner.inverse_owned.dedup();

@@ -10,8 +10,8 @@ use super::buffers;
 use super::errors::AttemptError;
 use super::options::SolveOptions;
 use super::pods::{is_owned_by_daemon_set, is_owned_by_node, is_provisionable};
-use super::prepare::{self, Candidate, Pool, World};
 use super::preferences::Constraints;
+use super::prepare::{self, Candidate, Pool, World};
 use super::scheduler::{Placed, Scheduler};
 use super::solution::{
     Choice, DaemonGroup, EventText, ExistingNode, NodePoolState, NotConsidered, NotModelled, Outcome,
@@ -276,7 +276,8 @@ fn existing_nodes(scheduler: &Scheduler<'_>, moved: &dyn Fn(&[usize]) -> Vec<usi
 }
 
 fn pool_state(pool: &Pool<'_>, scheduler: Option<&Scheduler<'_>>) -> NodePoolState {
-    let template = pool.template.and_then(|at| scheduler.map(|scheduler| (&scheduler.templates[at], scheduler)));
+    let template =
+        pool.template.and_then(|at| scheduler.map(|scheduler| (&scheduler.templates[at], scheduler)));
     let limits_after = template.map(|(template, scheduler)| {
         let mut left = pool.limits_before.clone();
         for (name, quantity) in pool.limits_before.iter() {
@@ -367,10 +368,7 @@ fn choices(scheduler: &Scheduler<'_>, moved: &[usize]) -> Vec<Choice> {
         .map(|(decision, key, values)| Choice {
             pod: moved[*decision],
             key: scheduler.interner.key_name(*key).clone(),
-            values: values
-                .iter()
-                .map(|value| scheduler.interner.value_name(*key, *value).clone())
-                .collect(),
+            values: values.iter().map(|value| scheduler.interner.value_name(*key, *value).clone()).collect(),
         })
         .collect()
 }

@@ -3,9 +3,7 @@
 //! Mirrors karpenter: pkg/controllers/state/statenode.go. Joining Nodes with NodeClaims is
 //! [`crate::model::state_nodes`].
 
-use crate::model::{
-    Quantity, ResourceList, RuleSet, StateNode, Taint, is_ephemeral, resource_name,
-};
+use crate::model::{Quantity, ResourceList, RuleSet, StateNode, Taint, is_ephemeral, resource_name};
 
 /// The taints that count. While a managed node comes up, those that go away by themselves do not; since 1.15 a
 /// reboot is such a time.
@@ -23,7 +21,9 @@ pub fn taints(state: &StateNode<'_>, rules: RuleSet) -> Vec<Taint> {
     let passes = |taint: &&Taint| {
         is_ephemeral(taint)
             || claim.spec.startup_taints.iter().any(|startup| startup.matches(taint))
-            || rules.knows_rebooting() && taint.key == "karpenter.sh/rebooting" && taint.effect == "NoSchedule"
+            || rules.knows_rebooting()
+                && taint.key == "karpenter.sh/rebooting"
+                && taint.effect == "NoSchedule"
     };
     taints.iter().filter(|taint| !passes(taint)).cloned().collect()
 }

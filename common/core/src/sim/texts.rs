@@ -8,7 +8,9 @@ use super::packed::{HOSTNAME, SetId};
 use super::scheduler::Scheduler;
 use super::solution::TopologyKind;
 use super::topology::Side;
-use crate::model::{AllowUndefined, Quantity, Requirement, Requirements, ResourceList, resource_name, untolerated};
+use crate::model::{
+    AllowUndefined, Quantity, Requirement, Requirements, ResourceList, resource_name, untolerated,
+};
 
 impl Scheduler<'_> {
     /// Text of a failed attempt of a pod of this class. Topology counts are those of this moment.
@@ -53,9 +55,9 @@ impl Scheduler<'_> {
                 let text = "would exceed volume limit for all instance type options";
                 match to_blame {
                     None => text.to_owned(),
-                    Some((driver, count, limit)) => format!(
-                        "{text} (provisioner={driver}, volume-count={count}, volume-limit={limit})"
-                    ),
+                    Some((driver, count, limit)) => {
+                        format!("{text} (provisioner={driver}, volume-count={count}, volume-limit={limit})")
+                    }
                 }
             }
             ClaimError::Requirements(side) => {

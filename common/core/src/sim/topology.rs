@@ -216,7 +216,8 @@ impl<'a> Topology<'a> {
     ) -> Vec<usize> {
         let mut owned = Vec::new();
         for term in &constraints.anti_affinity.required {
-            let Some(identity) = self.affinity_identity(TopologyKind::AntiAffinity, namespace, term, interner)
+            let Some(identity) =
+                self.affinity_identity(TopologyKind::AntiAffinity, namespace, term, interner)
             else {
                 break;
             };
@@ -312,7 +313,10 @@ impl<'a> Topology<'a> {
             Some(selector) => {
                 let all = self.namespaces.iter().map(|namespace| &namespace.metadata);
                 let selected = all.filter(|metadata| selector.matches(&metadata.labels));
-                selected.map(|metadata| metadata.name.clone()).chain(term.namespaces.iter().cloned()).collect()
+                selected
+                    .map(|metadata| metadata.name.clone())
+                    .chain(term.namespaces.iter().cloned())
+                    .collect()
             }
         };
         namespaces.sort_unstable();
@@ -333,13 +337,8 @@ impl<'a> Topology<'a> {
             return *group;
         }
         let key = new.identity.key;
-        let mut group = TopologyGroup::new(
-            new.identity.clone(),
-            new.inverse,
-            new.selector,
-            new.min_domains,
-            new.filter,
-        );
+        let mut group =
+            TopologyGroup::new(new.identity.clone(), new.inverse, new.selector, new.min_domains, new.filter);
         for (domain, sources) in self.universe(key, interner).iter() {
             let reachable =
                 || sources.iter().any(|source| tolerates_all(&self.sources[*source].taints, tolerations));

@@ -36,7 +36,10 @@ pub(super) struct FilterIdentity {
 /// Identity of a selector: its expressions as a set, and its pairs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct SelectorIdentity(
-    Option<(BTreeSet<(CompactString, CompactString, Vec<CompactString>)>, Vec<(CompactString, CompactString)>)>,
+    Option<(
+        BTreeSet<(CompactString, CompactString, Vec<CompactString>)>,
+        Vec<(CompactString, CompactString)>,
+    )>,
 );
 
 impl SelectorIdentity {
@@ -203,7 +206,9 @@ impl TopologyGroup {
 
     /// Whether no pod can pass, whatever the node: an anti-affinity that no domain is left for.
     pub(super) fn is_exhausted(&self) -> bool {
-        self.identity.key != HOSTNAME && self.identity.kind == TopologyKind::AntiAffinity && self.empty_count == 0
+        self.identity.key != HOSTNAME
+            && self.identity.kind == TopologyKind::AntiAffinity
+            && self.empty_count == 0
     }
 
     /// Where the next pod may go. `ties` takes domains that were as good as the chosen one.
@@ -266,15 +271,21 @@ impl TopologyGroup {
         if self.min_domains.is_some_and(|wanted| supported < wanted) { 0 } else { least }
     }
 
-    fn next_affinity(&self, check: &Check, interner: &Interner, ties: &mut Vec<(Key, Vec<Value>)>) -> Domains {
+    fn next_affinity(
+        &self,
+        check: &Check,
+        interner: &Interner,
+        ties: &mut Vec<(Key, Vec<Value>)>,
+    ) -> Domains {
         let all_empty = self.domain_count == self.empty_count;
         let populated = |domain: Value| allows(check.pod, domain, interner) && self.count(domain) > 0;
         if let Some(host) = check.host {
             if !allows(check.pod, host, interner) {
                 return Domains::None;
             }
-            let may_begin =
-                || check.selects_itself && (all_empty || !self.domains().any(|(domain, _)| populated(domain)));
+            let may_begin = || {
+                check.selects_itself && (all_empty || !self.domains().any(|(domain, _)| populated(domain)))
+            };
             return if self.count(host) > 0 || may_begin() { Domains::Host } else { Domains::None };
         }
         let domains = self.walk(interner);

@@ -58,7 +58,12 @@ const OPERATORS: [&str; 8] = ["Gte", "Lte", "In", "NotIn", "Exists", "DoesNotExi
 const CAPACITY_TYPES: [&str; 3] = ["on-demand", "reserved", "spot"];
 
 /// Whether a requirement keeps the rules that hold for pods, NodePools and NodeOverlays.
-pub(super) fn is_allowed(key: &str, operator: &str, values: &[CompactString], profile: &LabelProfile) -> bool {
+pub(super) fn is_allowed(
+    key: &str,
+    operator: &str,
+    values: &[CompactString],
+    profile: &LabelProfile,
+) -> bool {
     let mut errors = Vec::new();
     check(key, operator, values, profile, &mut errors);
     errors.is_empty()
@@ -98,10 +103,16 @@ fn check(
             "no valid values found in [{given}] for {key}, expected one of: map[on-demand:{{}} reserved:{{}} spot:{{}}], got: [{given}]"
         ));
     }
-    errors.extend(qualified_name_errors(key).into_iter().map(|error| format!("key {key} is not a qualified name, {error}")));
+    errors.extend(
+        qualified_name_errors(key)
+            .into_iter()
+            .map(|error| format!("key {key} is not a qualified name, {error}")),
+    );
     for value in values {
         errors.extend(
-            label_value_errors(value).into_iter().map(|error| format!("invalid value {value} for key {key}, {error}")),
+            label_value_errors(value)
+                .into_iter()
+                .map(|error| format!("invalid value {value} for key {key}, {error}")),
         );
     }
     if operator == "In" && values.is_empty() {
@@ -110,7 +121,9 @@ fn check(
     if matches!(operator, "Gt" | "Lt" | "Gte" | "Lte") {
         let good = matches!(values, [only] if parse_integer(only).is_some_and(|number| number >= 0));
         if !good {
-            errors.push(format!("key {key} with operator {operator} must have a single positive integer value"));
+            errors.push(format!(
+                "key {key} with operator {operator} must have a single positive integer value"
+            ));
         }
     }
 }
@@ -130,14 +143,16 @@ fn is_name(text: &str) -> bool {
 fn qualified_name_errors(name: &str) -> Vec<String> {
     let mut errors = Vec::new();
     let parts: Vec<&str> = name.split('/').collect();
-    let pattern = |examples: &str| format!("(e.g. {examples}, regex used for validation is '{NAME_PATTERN}')");
+    let pattern =
+        |examples: &str| format!("(e.g. {examples}, regex used for validation is '{NAME_PATTERN}')");
     let bare = match parts[..] {
         [bare] => bare,
         [prefix, bare] => {
             if prefix.is_empty() {
                 errors.push("prefix part must be non-empty".to_owned());
             } else {
-                errors.extend(subdomain_errors(prefix).into_iter().map(|error| format!("prefix part {error}")));
+                errors
+                    .extend(subdomain_errors(prefix).into_iter().map(|error| format!("prefix part {error}")));
             }
             bare
         }

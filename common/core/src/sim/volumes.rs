@@ -108,9 +108,7 @@ impl<'a> Storage<'a> {
                     ));
                 }
                 Some(volume) if volume.metadata.is_deleting() => {
-                    return Err(format!(
-                        "failed to validate pvc, persistentvolume is being deleted {about}"
-                    ));
+                    return Err(format!("failed to validate pvc, persistentvolume is being deleted {about}"));
                 }
                 Some(_) => {}
             }
@@ -223,17 +221,19 @@ impl<'a> Storage<'a> {
     ) -> Result<Vec<Requirements>, LookupError> {
         let volume_name = &claim.spec.volume_name;
         if !volume_name.is_empty() {
-            let volume = self.volumes.get(volume_name.as_str()).ok_or_else(|| {
-                LookupError(format!("persistentvolumes \"{volume_name}\" not found"))
-            })?;
+            let volume = self
+                .volumes
+                .get(volume_name.as_str())
+                .ok_or_else(|| LookupError(format!("persistentvolumes \"{volume_name}\" not found")))?;
             return Ok(volume_alternatives(volume, profile));
         }
         let Some(name) = claim.spec.storage_class_name.as_deref().filter(|name| !name.is_empty()) else {
             return Ok(Vec::new());
         };
-        let class = self.classes.get(name).ok_or_else(|| {
-            LookupError(format!("storageclasses.storage.k8s.io \"{name}\" not found"))
-        })?;
+        let class = self
+            .classes
+            .get(name)
+            .ok_or_else(|| LookupError(format!("storageclasses.storage.k8s.io \"{name}\" not found")))?;
         let terms = class.allowed_topologies.iter().filter(|term| !term.match_label_expressions.is_empty());
         Ok(terms
             .map(|term| {

@@ -41,7 +41,8 @@ struct Subnet {
 impl Account {
     /// The account of `data` in a folder of vectors; `kind` = `launch` or `drift`. Read once.
     pub(super) fn of(folder: &Path, kind: &str) -> Result<Arc<Account>> {
-        static KNOWN: OnceLock<Mutex<HashMap<(PathBuf, String), Arc<Account>>>> = OnceLock::new();
+        type Known = HashMap<(PathBuf, String), Arc<Account>>;
+        static KNOWN: OnceLock<Mutex<Known>> = OnceLock::new();
         let known = KNOWN.get_or_init(Mutex::default);
         let mut known = known.lock().map_err(|_| anyhow!("another scenario panicked"))?;
         let key = (folder.to_owned(), kind.to_owned());

@@ -12,6 +12,8 @@
 mod capacity;
 mod class;
 mod compatibility;
+#[cfg(test)]
+mod conformance;
 mod discovered;
 mod family;
 #[cfg(test)]

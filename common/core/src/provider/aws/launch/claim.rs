@@ -21,10 +21,10 @@ pub fn launched_labels(
     let reservation = [key::RESERVATION_ID, key::RESERVATION_TYPE, key::RESERVATION_INTERRUPTIBLE];
     for requirement in instance_type.requirements.iter() {
         let mut values = requirement.values.iter();
-        if let (false, Some(value), None) = (requirement.complement, values.next(), values.next()) {
-            if !reservation.contains(&requirement.key.as_str()) {
-                labels.insert(requirement.key.clone(), value.clone());
-            }
+        if let (false, Some(value), None) = (requirement.complement, values.next(), values.next())
+            && !reservation.contains(&requirement.key.as_str())
+        {
+            labels.insert(requirement.key.clone(), value.clone());
         }
     }
     labels.insert(label_key::ZONE, zone);

@@ -189,10 +189,10 @@ pub fn plan_launch(input: &LaunchInput<'_>) -> Result<LaunchPlan, LaunchError> {
         a.price(input).total_cmp(&b.price(input)).then_with(names)
     });
     let cut = candidates.split_off(candidates.len().min(MAX_LAUNCH_TYPES));
-    if input.min_values_policy == MinValuesPolicy::Strict {
-        if let Some(key) = unmet_min_values(input, &candidates) {
-            return Err(LaunchError::MinValues { key });
-        }
+    if input.min_values_policy == MinValuesPolicy::Strict
+        && let Some(key) = unmet_min_values(input, &candidates)
+    {
+        return Err(LaunchError::MinValues { key });
     }
     let capacity_type = capacity_type(input, &candidates);
     let (templates, without_image) = templates(input, &candidates, capacity_type)?;

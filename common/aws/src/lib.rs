@@ -1,0 +1,27 @@
+//! What kubectl karp asks AWS: the only package that depends on any `aws-*` crate.
+//!
+//! ```text
+//! Connection (region, credentials by the SDK's own chain)
+//!    ├─► instance_types, prices ─► Catalog
+//!    └─► instances, images, parameters, network ─► AwsFacts
+//! ```
+//!
+//! Types of the SDK end at `convert`; what leaves speaks the model of karp-core. Read-only: nothing here
+//! changes anything, and every action it calls stands in `iam-policy.json`. Whatever is refused is named with the
+//! action that was missing; where the rest is still worth something it comes back as a gap.
+
+mod catalog;
+mod client;
+mod convert;
+mod error;
+mod facts;
+mod instance_types;
+mod prices;
+
+pub use catalog::{LiveCatalog, read_catalog};
+pub use client::{Connection, ConnectionOptions};
+pub use error::AwsError;
+pub use facts::{FactsRequest, read_facts};
+
+/// The permissions that everything in this package needs, and no more.
+pub const IAM_POLICY: &str = include_str!("../iam-policy.json");

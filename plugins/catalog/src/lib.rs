@@ -1,0 +1,71 @@
+//! `kubectl karp catalog`: EC2 instance types, offerings and prices, read into the local cache and shown.
+//!
+//! ```text
+//! refresh ─► karp-aws ─► Catalog ─► cache (per account and region)
+//! show ─► cache while fresh, else embedded ─► AL2023 node of each type ─► table, JSON, YAML, names
+//! ```
+//!
+//! `explain` and `preview` read the same cache; they never link AWS.
+
+mod cli;
+mod filter;
+mod refresh;
+mod render;
+mod show;
+mod status;
+
+use std::ffi::OsString;
+
+use compact_str::CompactString;
+use karp_aws::{Connection, IAM_POLICY};
+use karp_common::catalog::cache_folder;
+use karp_common::cli::parse;
+use karp_common::term::Out;
+use karp_core::report::{Error, ExitCode};
+
+pub use cli::{AwsFlags, Cli, Verb};
+pub use filter::Filter;
+pub use show::{Row, rows};
+
+/// Runs the verb.
+///
+/// # Errors
+/// Wrong usage, AWS that does not answer, types that do not exist.
+pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Error> {
+    let Some(cli) = parse::<Cli>("kubectl karp catalog", arguments, out)? else { return Ok(ExitCode::Done) };
+    cli.output.apply(out);
+    match &cli.verb {
+        None => status::run(&cli, out),
+        Some(Verb::Refresh) => refresh::run(&cli, out),
+        Some(Verb::Show(show)) => show::run(&cli, show, out),
+        Some(Verb::IamPolicy) => {
+            out.print(IAM_POLICY);
+            Ok(ExitCode::Done)
+        }
+    }
+}
+
+/// The folder of the cache, from the environment.
+pub(crate) fn folder() -> Option<std::path::PathBuf> {
+    cache_folder(|name| std::env::var(name).ok())
+}
+
+/// A runtime for calls to AWS: one thread is enough.
+pub(crate) fn block_on<F: Future>(future: F) -> Result<F::Output, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|cause| Error::unreachable("cannot start").cause(cause))?;
+    Ok(runtime.block_on(future))
+}
+
+/// The region: the flag, else what AWS's own configuration says.
+pub(crate) fn region(flags: &AwsFlags) -> Result<CompactString, Error> {
+    if let Some(region) = &flags.region {
+        return Ok(region.as_str().into());
+    }
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    if let Some(region) = set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION")) {
+        return Ok(region.into());
+    }
+    let connection = block_on(Connection::open(&flags.options()))?;
+    connection.map(|connection| connection.region).map_err(|error| error.report(flags.profile.as_deref()))
+}
