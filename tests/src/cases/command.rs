@@ -3,6 +3,10 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use jiff::Timestamp;
+use karp_common::term::{Out, Style};
+use karp_core::report::{Error, ExitCode};
+
 use super::Case;
 
 /// What a command wrote, and how it ended.
@@ -19,10 +23,17 @@ pub struct Output {
 /// Runs `kubectl karp ARGS` in process; none where the verb does not exist.
 pub fn run_cli(arguments: &[String]) -> Option<Output> {
     let (verb, rest) = arguments.split_first()?;
-    let _rest: Vec<OsString> = rest.iter().map(OsString::from).collect();
-    let _ = verb;
-    None
+    let verb: Verb = match verb.as_str() {
+        "drift" => kubectl_karp_drift::run,
+        _ => return None,
+    };
+    let (mut out, captured) = Out::captured(Style::PIPE, Timestamp::UNIX_EPOCH);
+    let code = karp_common::cli::run(rest.iter().map(OsString::from).collect(), &mut out, verb);
+    Some(Output { stdout: captured.stdout(), stderr: captured.stderr(), exit: code.into() })
 }
+
+/// A verb's own `run`.
+type Verb = fn(Vec<OsString>, &mut Out<'_>) -> Result<ExitCode, Error>;
 
 /// The table and the JSON form of a case's command.
 pub(super) fn outputs(case: &Case, folder: &Path) -> Option<[Output; 2]> {

@@ -8,12 +8,12 @@
 //! trait and a line in [`FAMILIES`]. Nothing here knows the name of a scenario or a file.
 
 mod aws;
+mod aws_drift;
 mod cli;
 pub mod compare;
 pub mod disruption;
 pub mod documents;
 pub mod files;
-mod pending;
 pub mod scheduling;
 mod score;
 
@@ -27,7 +27,7 @@ pub use score::{Count, Score};
 
 /// The kinds of vectors that are known, tried in this order.
 pub const FAMILIES: &[&dyn Family] =
-    &[&scheduling::Scheduling, &disruption::Disruption, &aws::Launch, &aws::Nodes, &pending::AWS];
+    &[&scheduling::Scheduling, &disruption::Disruption, &aws_drift::AwsDrift, &aws::Launch, &aws::Nodes];
 
 /// A kind of vector.
 pub trait Family: Sync {

@@ -201,7 +201,10 @@ pub fn overrides_pods(node: &StateNode<'_>, class: DisruptionClass) -> bool {
 }
 
 fn has_instance_types(cluster: &ClusterState<'_>, node_pool: &str) -> bool {
-    cluster.node_pools.get(node_pool).is_some_and(|pool| pool.instance_types.is_some())
+    cluster
+        .node_pools
+        .get(node_pool)
+        .is_some_and(|pool| pool.instance_types.is_some() || pool.is_unknown_here)
 }
 
 fn node_blockers(cluster: &ClusterState<'_>, node: &StateNode<'_>) -> Vec<Blocker> {

@@ -207,7 +207,7 @@ pub fn new_candidate<'a>(
     }
     let node_claim = node.node_claim?;
     let pool = cluster.node_pools.get(node.node_pool()?)?;
-    let instance_types = pool.instance_types.clone()?;
+    let instance_types = pool.instance_types.clone().unwrap_or_default();
     let labels = node.labels();
     let name = labels.get(label_key::INSTANCE_TYPE).unwrap_or_default();
     let instance_type = instance_types.iter().position(|candidate| candidate.name == name);

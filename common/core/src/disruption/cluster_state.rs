@@ -16,7 +16,7 @@ use super::pdb::PdbLimits;
 use crate::model::{
     InstanceType, NodeClaim, NodePool, Pod, Snapshot, StateNode, condition_is_true, label_key, state_nodes,
 };
-use crate::provider::CloudProvider;
+use crate::provider::{CloudProvider, InstanceTypesError};
 
 /// What the controller knows and no object says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -68,6 +68,8 @@ pub struct ManagedPool<'a> {
     pub instance_types: Option<Arc<[InstanceType]>>,
     /// Why they could not be listed.
     pub problem: Option<String>,
+    /// Whether the list is only unknown to us: the controller will have one.
+    pub is_unknown_here: bool,
 }
 
 /// The cluster at the start of a pass.
@@ -109,12 +111,14 @@ impl<'a> ClusterState<'a> {
             .iter()
             .filter(|pool| provider.supports_node_class(&pool.spec.template.spec.node_class_ref))
             .map(|node_pool| {
-                let (instance_types, problem) = match provider.instance_types(node_pool) {
+                let listed = provider.instance_types(node_pool);
+                let is_unknown_here = matches!(listed, Err(InstanceTypesError::NoCatalog(_)));
+                let (instance_types, problem) = match listed {
                     Ok(types) if types.is_empty() => (None, Some("no instance types".to_owned())),
                     Ok(types) => (Some(types), None),
                     Err(error) => (None, Some(error.to_string())),
                 };
-                (node_pool.name(), ManagedPool { node_pool, instance_types, problem })
+                (node_pool.name(), ManagedPool { node_pool, instance_types, problem, is_unknown_here })
             })
             .collect();
         Self {

@@ -59,9 +59,31 @@ impl AwsFacts {
     }
 }
 
-/// The instance id in a provider id, `aws:///us-west-2a/i-0123`.
+/// What to ask AWS for, by id and name: the edge turns it into an [`AwsFacts`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AwsQuestions {
+    /// Instances (`ec2:DescribeInstances`, and `ec2:DescribeVolumes` of theirs).
+    pub instances: Vec<CompactString>,
+    /// Images (`ec2:DescribeImages`, deprecated ones too).
+    pub images: Vec<CompactString>,
+    /// SSM parameters (`ssm:GetParameter`).
+    pub parameters: Vec<CompactString>,
+    /// Subnets (`ec2:DescribeSubnets`).
+    pub subnets: Vec<CompactString>,
+    /// Security groups (`ec2:DescribeSecurityGroups`).
+    pub security_groups: Vec<CompactString>,
+}
+
+impl AwsQuestions {
+    /// Whether there is nothing to ask.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The instance id in a provider id, `aws:///us-west-2a/i-0123`. As the provider itself, it takes any name in front.
 pub fn instance_id(provider_id: &str) -> Option<&str> {
-    let (_, id) = provider_id.strip_prefix("aws:///")?.split_once('/')?;
+    let (_, id) = provider_id.split_once(":///")?.1.split_once('/')?;
     id.starts_with("i-").then_some(id)
 }
 
@@ -179,7 +201,7 @@ mod tests {
     fn instance_ids() {
         for (provider_id, id) in [
             ("aws:///us-west-2a/i-0123", Some("i-0123")),
-            ("kwok-aws:///us-west-2a/i-0123", None),
+            ("kwok-aws:///us-west-2a/i-0123", Some("i-0123")),
             ("kwok://n1", None),
             ("aws:///us-west-2a/fargate-ip-10-0-0-1", None),
         ] {

@@ -34,7 +34,9 @@ mod storage;
 mod taints;
 mod workload;
 
-pub use aws_facts::{AwsFacts, Ec2Image, Ec2Instance, Ec2Subnet, Ec2Volume, SsmParameter, instance_id};
+pub use aws_facts::{
+    AwsFacts, AwsQuestions, Ec2Image, Ec2Instance, Ec2Subnet, Ec2Volume, SsmParameter, instance_id,
+};
 pub use catalog::{
     Catalog, CatalogEntry, CatalogOrigin, CatalogZone, PriceKnowledge, TableSource, VpcLimits,
 };

@@ -25,6 +25,7 @@ mod labels;
 pub mod launch;
 mod offerings;
 mod overhead;
+mod parameters;
 mod provider;
 mod zones;
 
@@ -35,4 +36,5 @@ pub use family::AmiFamily;
 pub use hash::{NodeClassHashVersion, node_class_hash};
 pub use images::Images;
 pub use labels::{key as label_key, label_profile};
+pub use parameters::{AliasError, AliasParameter, alias_parameters};
 pub use provider::{AwsProvider, GROUP, KIND, ProviderFacts, Uncertainty};

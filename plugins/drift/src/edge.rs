@@ -1,0 +1,68 @@
+//! The edges of the verb: where snapshot, provider and AWS facts come from.
+
+use karp_common::catalog::{ProviderOptions, cache_folder, choose_provider};
+use karp_common::term::Out;
+use karp_core::model::{NodeClaim, Snapshot};
+use karp_core::provider::{CloudProvider, ProviderKind, UnknownProvider};
+use karp_core::report::Error;
+
+use crate::cli::Cli;
+use crate::drift::AwsAnswer;
+use crate::report::NotRead;
+
+/// Reads the snapshot.
+pub(crate) fn snapshot(cli: &Cli, out: &mut Out<'_>) -> Result<Snapshot, Error> {
+    karp_common::snapshot::read(&cli.source.input(), out)
+}
+
+/// A minor version, `1.36`.
+pub(crate) fn preview_version(text: Option<&str>) -> Result<Option<String>, Error> {
+    let Some(text) = text else { return Ok(None) };
+    let plain = text.trim_start_matches('v');
+    let minor = plain.strip_prefix("1.").filter(|minor| minor.parse::<u32>().is_ok());
+    match minor {
+        Some(_) => Ok(Some(plain.to_owned())),
+        None => Err(Error::usage(format!("{text:?} is no Kubernetes minor version"))
+            .hint("kubectl karp drift --ami-preview 1.36")),
+    }
+}
+
+/// Whoever makes the nodes, and what there is to say about it. Drift needs instance types for one reason only, so an
+/// unknown region is a gap, not an error, unless the user named what to use.
+pub(crate) fn provider(
+    cli: &Cli,
+    snapshot: &Snapshot,
+    out: &Out<'_>,
+) -> Result<(Box<dyn CloudProvider>, Vec<String>), Error> {
+    let flags = &cli.catalog;
+    let options = ProviderOptions {
+        instance_types: flags.instance_types.clone(),
+        region: flags.region.as_deref().map(Into::into),
+        cache: cache_folder(|name| std::env::var(name).ok()),
+        ..ProviderOptions::at(out.now())
+    };
+    match choose_provider(snapshot, &options) {
+        Ok(chosen) => Ok((Box::new(chosen.provider), chosen.notes)),
+        Err(error) if flags.instance_types.is_some() || flags.region.is_some() => Err(error),
+        Err(error) => Ok((Box::new(UnknownProvider::new(error.message)), Vec::new())),
+    }
+}
+
+/// What AWS says; where it was not asked, which reasons that costs.
+pub(crate) fn aws(snapshot: &Snapshot) -> AwsAnswer {
+    let of_aws = |claim: &NodeClaim| {
+        let class = &claim.spec.node_class_ref;
+        ProviderKind::of(&class.group, &class.kind) == ProviderKind::Aws
+    };
+    if !snapshot.objects.node_claims.iter().any(of_aws) {
+        return AwsAnswer::default();
+    }
+    let missing = ["SecurityGroupDrift", "SubnetDrift", "CapacityReservationDrift", "AMI name and age"];
+    let why = "the input is a file".to_owned();
+    let not_read = NotRead {
+        what: "EC2, SSM".into(),
+        why,
+        missing: missing.iter().map(|reason| (*reason).to_owned()).collect(),
+    };
+    AwsAnswer { facts: None, not_read: vec![not_read] }
+}

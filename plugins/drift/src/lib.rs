@@ -1,0 +1,75 @@
+//! `kubectl karp drift`: what is drifted, by which field, and when it will roll.
+//!
+//! ```text
+//! arguments ─► Snapshot, provider, AWS facts ─► drift() ─► DriftReport ─► text, JSON, YAML, names
+//! ```
+//!
+//! [`drift()`] is pure. Without AWS everything is told that the cluster itself tells, and the missing part is named.
+
+mod advice;
+mod cli;
+mod drift;
+mod edge;
+mod images;
+mod preview;
+mod render;
+pub mod report;
+mod target;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::ffi::OsString;
+
+use karp_common::cli::parse;
+use karp_common::term::{Format, Out, document};
+use karp_core::report::{Error, ExitCode};
+
+pub use cli::Cli;
+pub use drift::{AwsAnswer, DriftOptions, drift, questions};
+pub use render::{RenderOptions, render};
+pub use target::Target;
+
+/// Runs the verb.
+///
+/// # Errors
+/// Wrong usage, unreadable input, unknown objects.
+pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Error> {
+    let Some(cli) = parse::<Cli>("kubectl karp drift", arguments, out)? else { return Ok(ExitCode::Done) };
+    cli.output.apply(out);
+    let target = cli.target.as_deref().map(Target::parse).transpose()?;
+    let options = DriftOptions { target, ami_preview: edge::preview_version(cli.ami_preview.as_deref())? };
+    let snapshot = edge::snapshot(&cli, out)?;
+    if let Some(target) = &options.target {
+        target.check(&snapshot)?;
+    }
+    let (provider, notes) = edge::provider(&cli, &snapshot, out)?;
+    let aws = edge::aws(&snapshot);
+    let mut report = drift(&snapshot, provider.as_ref(), &aws, &options);
+    report.uncertain.extend(notes);
+    print(&report, &cli, out)?;
+    Ok(if report.summary.drifted > 0 { ExitCode::Findings } else { ExitCode::Done })
+}
+
+fn print(report: &report::DriftReport, cli: &Cli, out: &mut Out<'_>) -> Result<(), Error> {
+    let text = match cli.output.output {
+        Format::Json => document("Drift", report, false)?,
+        Format::Yaml => document("Drift", report, true)?,
+        Format::Name => {
+            let drifted = report.node_claims.iter().filter(|claim| !claim.reasons.is_empty());
+            drifted.map(|claim| format!("nodeclaim/{}\n", claim.name)).collect()
+        }
+        format => render(
+            report,
+            &RenderOptions {
+                style: out.style,
+                time_zone: out.time_zone.clone(),
+                wide: format == Format::Wide,
+                all: cli.all,
+                no_headers: cli.output.no_headers,
+            },
+        ),
+    };
+    out.print(&text);
+    Ok(())
+}
