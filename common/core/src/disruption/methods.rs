@@ -1,7 +1,7 @@
 //! One pass of the disruption controller, method by method, each as if those before it had done nothing.
 //!
-//! Mirrors karpenter: pkg/controllers/disruption/controller.go (`disrupt`). Commands that need a simulation
-//! (drift, emptiness, consolidation) are not computed here yet.
+//! Mirrors karpenter: pkg/controllers/disruption/controller.go (`disrupt`). Commands of emptiness and
+//! consolidation are not computed here yet.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,7 @@ use compact_str::CompactString;
 use super::candidates::{Candidate, DisruptionEvent, Method, Recorder, budget_mapping, candidates};
 use super::cluster_state::ClusterState;
 use super::command::DisruptionCommand;
+use super::drift_method::drift_commands;
 use super::static_drift::static_drift_commands;
 
 /// What one method would do.
@@ -40,7 +41,7 @@ pub fn evaluate<'a>(cluster: &ClusterState<'a>, method: Method) -> MethodAnswer<
     let found = candidates(cluster, method, &mut recorder);
     let mut budget_events = Recorder::default();
     let budgets = budget_mapping(cluster, method.reason(), &mut budget_events);
-    let (mut commands, error) = (None, None);
+    let (mut commands, mut error) = (None, None);
     if found.is_empty() {
         commands = Some(Vec::new());
     } else {
@@ -51,6 +52,13 @@ pub fn evaluate<'a>(cluster: &ClusterState<'a>, method: Method) -> MethodAnswer<
             Method::StaticDrift => {
                 commands = Some(static_drift_commands(cluster, &budgets, found.clone(), &mut recorder));
             }
+            Method::Drift => match drift_commands(cluster, &budgets, found.clone(), &mut recorder) {
+                Ok(found) => commands = Some(found),
+                Err(problem) => {
+                    commands = Some(Vec::new());
+                    error = Some(problem);
+                }
+            },
             _ => {}
         }
     }

@@ -20,6 +20,7 @@ pub mod eviction;
 pub mod methods;
 pub mod pdb;
 pub mod roll;
+pub mod simulate;
 mod static_drift;
 
 pub use cluster_state::{ClusterState, ControllerMemory, ManagedPool, housekeeping};

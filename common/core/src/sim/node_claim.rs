@@ -312,7 +312,7 @@ impl Scheduler<'_> {
                 fallback = true;
                 continue;
             };
-            if knows_full && offering.reservation_capacity == 0 {
+            if knows_full && offering.reservation_capacity == 0 && self.credited != Some(reservation) {
                 full = true;
                 continue;
             }

@@ -17,6 +17,9 @@ pub struct SolveOptions {
     pub under_consolidate_after: BTreeSet<CompactString>,
     /// What to do when reserved capacity exists but none is left.
     pub reserved: ReservedMode,
+    /// A capacity reservation that is thought to have one unit more: the slot that a node frees which goes before
+    /// its replacement comes (1.15). An id that no offering carries is no credit.
+    pub reservation_credit: Option<CompactString>,
 }
 
 /// What to do when reserved capacity exists but none is left.
@@ -36,6 +39,7 @@ impl Default for SolveOptions {
             marked_for_deletion: BTreeSet::new(),
             under_consolidate_after: BTreeSet::new(),
             reserved: ReservedMode::Strict,
+            reservation_credit: None,
         }
     }
 }

@@ -240,6 +240,10 @@ pub(super) fn scheduler<'a>(
         }
     }
 
+    let credit = world.options.reservation_credit.as_deref();
+    let credited = reservation_ids.iter().position(|id| Some(id.as_str()) == credit);
+    credited.into_iter().for_each(|at| reservations[at] += 1);
+
     count_pods(world, candidates, &mut topology);
     for pool in pools.iter().filter(|pool| pool.list.is_some()) {
         if let Some(list) = pool.list {
@@ -265,6 +269,7 @@ pub(super) fn scheduler<'a>(
         lists,
         reservation_ids,
         reservations,
+        credited,
         templates: Vec::new(),
         limits: Vec::new(),
         nodes: Vec::new(),

@@ -96,6 +96,8 @@ pub(super) struct Scheduler<'a> {
     pub reservation_ids: Vec<String>,
     /// Units left per reservation.
     pub reservations: Vec<i64>,
+    /// The reservation that is thought to have one unit more: never full.
+    pub credited: Option<usize>,
     pub templates: Vec<Template<'a>>,
     /// Per NodePool: what its limits leave, per limited column.
     pub limits: Vec<Vec<(usize, i128)>>,

@@ -70,7 +70,7 @@ fn command(command: &DisruptionCommand<'_>) -> Value {
         })
         .collect();
     fields.insert("replacements".into(), json!(replacements));
-    if let Some(placements) = &command.placements {
+    if let Some(placements) = command.placements.as_ref().filter(|placements| !placements.is_empty()) {
         fields.insert("pods".into(), json!(placements.iter().map(placement).collect::<Vec<_>>()));
     }
     Value::Object(fields)
