@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Layers, each importing only those named before it: [`model`] (plain values), [`provider`] (what a cloud
-//! provider decides), [`sim`] (the provisioning scheduler), [`disruption`] (which nodes may go), [`report`]
+//! provider decides), [`sim`] (the provisioning scheduler), [`disruption`] (which nodes may go), [`explain`] (why, and
+//! what would change it), [`report`]
 //! (what flows out). This crate knows no clock, network, terminal, file or environment: one snapshot in, one
 //! report out. [`apply`] makes the snapshot that would be: files applied, workloads scaled, nodes gone. The modelled Karpenter versions stand in [`model::RuleSet`].
 

@@ -2,12 +2,14 @@
 
 use compact_str::CompactString;
 
-use super::cause::{Cause, Stage, short_key};
 use super::demand::{Demand, required_terms, soft_taints_are_tolerated};
 use super::funnel::{PoolFunnel, PoolIndex, Rules};
 use super::index::ObjectIndex;
 use super::nodes::{NodeFacts, node_reasons};
 use super::owners::owner_of;
+use super::phrases::{
+    causes_of, evidence, first_cause, headline, label_words, launch_fails, limit_in, note_higher_pools,
+};
 use super::place;
 use super::report::{
     Asks, Group, Next, OutcomeWord, OwnerCount, Place, PodName, PoolReport, StageReport, Verdict,
@@ -17,7 +19,7 @@ use super::topology_report::topology_reports;
 use super::why::{Why, WhyContext, whys};
 use super::words;
 use super::{controller_said::controller_said, launch};
-use crate::model::{LabelProfile, Pod, ResourceList, Snapshot};
+use crate::model::{LabelProfile, Pod, Snapshot};
 use crate::sim::{EventText, Outcome, PodDecision, Solution};
 
 /// Everything that analyses of pods share, shaped once.
@@ -202,7 +204,7 @@ impl<'a> Analyst<'a> {
         group.verdict = situation.verdict;
         group.outcome = situation.outcome;
         group.code = situation.code.to_owned();
-        group.cause = vec![situation.cause];
+        group.cause = situation.causes;
         group.headline = situation.headline;
         group.evidence = situation.evidence;
         group.next = situation.next;
@@ -217,6 +219,10 @@ impl<'a> Analyst<'a> {
         match &decision.outcome {
             Outcome::Existing { node } => self.take_existing(group, pod, node),
             Outcome::New { node_claim } => self.take_new(group, pod, *node_claim, depth),
+            Outcome::Error { error } if error.starts_with("pod has Dynamic Resource Allocation") => {
+                group.error = Some(error.clone());
+                self.take_situation(group, situations::device_claims());
+            }
             Outcome::Error { error } => {
                 group.error = Some(error.clone());
                 self.take_error(group, pod);
@@ -283,7 +289,7 @@ impl<'a> Analyst<'a> {
         let Some(claim) = self.solution.node_claims.get(claim) else { return };
         group.outcome = OutcomeWord::New;
         group.headline = format!("on a new node of NodePool {}", claim.node_pool);
-        group.place = Some(place::of_claim(claim, self.solution, self.profile));
+        group.place = Some(place::of_claim(claim, self.solution, &self.index, self.profile));
         if let Some(error) = &claim.create_error {
             group.verdict = Verdict::No;
             group.outcome = OutcomeWord::LaunchFails;
@@ -325,6 +331,7 @@ impl<'a> Analyst<'a> {
         let (nodes, _) = node_reasons(&demand, self.solution, &self.node_facts());
         group.nodes = nodes;
         group.topology = topology_reports(self, &demand, &funnels);
+        group.next = super::advice::advice(&demand, &funnels, self.why_context());
         group.cause = causes_of(&funnels);
         group.code = first_cause(&funnels).map_or("KARP199", |cause| cause.finding()).to_owned();
         group.headline = headline(&group.node_pools, &funnels, group.error.as_deref());
@@ -449,193 +456,4 @@ fn running(group: &mut Group, pod: &Pod, node: &str, snapshot: &Snapshot) {
     } else {
         format!("runs{} on node/{node}", since.unwrap_or_default())
     };
-}
-
-fn label_words(demand: &Demand<'_>) -> Vec<String> {
-    let mut words: Vec<String> =
-        demand.wishes.iter().map(|wish| super::words::full_wish(&wish.requirement)).collect();
-    words.dedup();
-    words
-}
-
-/// `limits/cpu` from the controller's text about a limit.
-fn limit_in(error: &str) -> String {
-    let name = error.split("resource-name=").nth(1).and_then(|rest| rest.split([',', ')']).next());
-    format!("limits/{}", name.unwrap_or("cpu").trim())
-}
-
-fn launch_fails(group: &mut Group, pool: &str, missing: &launch::NoImage) {
-    group.verdict = Verdict::No;
-    group.outcome = OutcomeWord::LaunchFails;
-    group.code = "KARP130".to_owned();
-    group.cause = vec!["ami".to_owned()];
-    let architectures = missing.architectures.join(" or ");
-    group.headline = format!(
-        "NodePool {pool} launches nothing: ec2nodeclass/{} has no {architectures} image",
-        missing.node_class
-    );
-    group.evidence = vec![
-        format!(
-            "NodePool {pool} takes it on {architectures} types ({}), so a NodeClaim is created.",
-            missing.instance_type
-        ),
-        format!("ec2nodeclass/{} resolves only {}.", missing.node_class, missing.images.join(", ")),
-        "The NodeClaim never launches, and meanwhile Karpenter stands still for all pods.".to_owned(),
-    ];
-    group.next = vec![Next {
-        text: format!(
-            "add an {architectures} image to spec.amiSelectorTerms of ec2nodeclass/{}",
-            missing.node_class
-        ),
-        command: format!("kubectl edit ec2nodeclass/{}", missing.node_class),
-    }];
-}
-
-/// Says why NodePools that come before the one taken do not fit.
-fn note_higher_pools(group: &mut Group) {
-    let notes: Vec<String> = group
-        .node_pools
-        .iter()
-        .filter_map(|pool| {
-            let why = pool.why.as_ref()?;
-            Some(format!("NodePool {} (weight {}) comes first but: {}", pool.name, pool.weight, why.text))
-        })
-        .collect();
-    group.notes.extend(notes);
-    if group.cause.is_empty() {
-        let mut causes: Vec<String> = Vec::new();
-        for cause in group.node_pools.iter().flat_map(|pool| pool.stopped_by.iter().flatten()) {
-            if !causes.contains(&cause.code()) {
-                causes.push(cause.code());
-            }
-        }
-        group.cause = causes;
-    }
-}
-
-/// All causes named by any alternative, nearest NodePool first.
-fn causes_of(funnels: &[PoolFunnel]) -> Vec<String> {
-    let mut ordered: Vec<&PoolFunnel> = funnels.iter().collect();
-    ordered.sort_by_key(|funnel| funnel.distance());
-    let mut causes: Vec<String> = Vec::new();
-    for cause in ordered.iter().flat_map(|funnel| funnel.stopped_by.iter().flatten()) {
-        let code = cause.code();
-        if !causes.contains(&code) {
-            causes.push(code);
-        }
-    }
-    causes
-}
-
-fn first_cause(funnels: &[PoolFunnel]) -> Option<&Cause> {
-    let nearest = funnels.iter().filter(|funnel| !funnel.fits()).min_by_key(|funnel| funnel.distance())?;
-    nearest.stopped_by.first()?.first()
-}
-
-/// Different causes that NodePools name first, for the count in the verdict.
-fn distinct_causes(funnels: &[PoolFunnel]) -> Vec<Cause> {
-    let mut all: Vec<Cause> = Vec::new();
-    for cause in funnels.iter().filter_map(|funnel| funnel.stopped_by.first()).flatten() {
-        if !all.iter().any(|known| known.to_string() == cause.to_string()) {
-            all.push(cause.clone());
-        }
-    }
-    all
-}
-
-fn headline(pools: &[PoolReport], funnels: &[PoolFunnel], error: Option<&str>) -> String {
-    let causes = distinct_causes(funnels);
-    let stopped: Vec<&PoolReport> = pools.iter().filter(|pool| !pool.stopped_by.is_empty()).collect();
-    match (stopped.as_slice(), causes.as_slice()) {
-        ([], _) => match error {
-            Some(error) => format!("Karpenter says: {}", first_part(error)),
-            None => "no NodePool fits".to_owned(),
-        },
-        ([only], _) => phrase(only, 1),
-        (several, [_]) => phrase(several[0], several.len()),
-        (several, causes) => {
-            format!("none of {} NodePools fits, {} causes", several.len(), causes.len())
-        }
-    }
-}
-
-fn first_part(error: &str) -> &str {
-    error.split(", requirements=").next().unwrap_or(error)
-}
-
-/// The cause of a NodePool in a few words.
-fn phrase(pool: &PoolReport, pools: usize) -> String {
-    let name = &pool.name;
-    let Some(causes) = pool.stopped_by.first() else { return format!("NodePool {name} does not fit") };
-    if causes.len() > 2 {
-        return format!("NodePool {name} does not fit, {} causes", causes.len());
-    }
-    if let [first, second] = causes.as_slice() {
-        return format!("NodePool {name} does not fit: {first} and {second}");
-    }
-    let Some((cause, why)) = causes.first().zip(pool.why.as_ref()) else {
-        return format!("NodePool {name} does not fit");
-    };
-    let of_pools = if pools > 1 { format!("{pools} NodePools") } else { format!("NodePool {name}") };
-    match cause {
-        Cause::Taint => format!("it does not tolerate the taint of {of_pools}"),
-        Cause::Label(key) | Cause::Volume(key) if why.has == "no such label" => {
-            format!("no NodePool has label {key}")
-        }
-        Cause::Label(key) => format!("{of_pools} has no {} that it asks for", short_key(key)),
-        Cause::Volume(key) => format!("its volumes are in another {} than {of_pools}", short_key(key)),
-        Cause::Topology(kind, key) => {
-            format!("{} wants {}", super::why::topology_noun(*kind, key), why.asks)
-        }
-        Cause::Resource(name) => match &why.nearest {
-            Some(nearest) => format!("{name}, short {} on {}", nearest.short, nearest.instance_type),
-            None => format!("no type of {of_pools} has any {name}"),
-        },
-        Cause::Limit(resource) => format!("limit {resource} of {of_pools} leaves {}", why.has),
-        Cause::MinValues(key) => {
-            format!("minValues {} of {}, but {} left in {of_pools}", why.asks, short_key(key), why.has)
-        }
-        Cause::HostPort => format!("its {} is taken on every new node", why.asks),
-        _ => why.text.clone(),
-    }
-}
-
-/// The evidence of the grouped screen: stage and why; with several NodePools a line each, equal ones joined.
-fn evidence(pools: &[PoolReport]) -> Vec<String> {
-    const SHOWN: usize = 3;
-    let stopped: Vec<&PoolReport> = pools.iter().filter(|pool| pool.why.is_some()).collect();
-    if let [only] = stopped.as_slice() {
-        let why = only.why.as_ref();
-        let stage = why.and_then(|why| why.stage).map_or("", Stage::name);
-        let text = why.map_or("", |why| &why.text);
-        return vec![if stage.is_empty() { text.to_owned() } else { format!("{stage}: {text}") }];
-    }
-    let mut lines: Vec<(Vec<&str>, &str)> = Vec::new();
-    let mut nearest_first = stopped.clone();
-    nearest_first.sort_by_key(|pool| pool.stopped_by.first().map_or(0, Vec::len));
-    for pool in nearest_first {
-        let text = pool.why.as_ref().map_or("", |why| &why.text);
-        match lines.iter_mut().find(|(_, known)| *known == text) {
-            Some((names, _)) => names.push(&pool.name),
-            None => lines.push((vec![&pool.name], text)),
-        }
-    }
-    let left: usize = lines.iter().skip(SHOWN).map(|(names, _)| names.len()).sum();
-    let mut shown: Vec<String> = lines
-        .iter()
-        .take(SHOWN)
-        .map(|(names, text)| match names.as_slice() {
-            [one] => format!("{one}: {text}"),
-            many => format!("{} NodePools ({}): {text}", many.len(), many.join(", ")),
-        })
-        .collect();
-    if left > 0 {
-        shown.push(format!("... {left} more NodePools"));
-    }
-    shown
-}
-
-/// Requests without `pods`, for sentences.
-pub fn asks_text(requests: &ResourceList) -> String {
-    words::requests(requests)
 }

@@ -45,13 +45,25 @@ fn age_seconds(from: Timestamp, to: Timestamp) -> i64 {
 }
 
 /// Whether two messages say the same: numbers of host name placeholders do not count (they run on for the life of
-/// the controller), nor does what the API server cut off at 1,024 characters.
+/// the controller), nor do typo hints, nor does what the API server cut off at 1,024 characters.
 fn same_text(theirs: &str, ours: &str) -> bool {
     const EVENT_LIMIT: usize = 1024;
-    let (theirs_full, ours_full) = (without_placeholder_numbers(theirs), without_placeholder_numbers(ours));
+    let plain = |text: &str| without_typo_hints(&without_placeholder_numbers(text));
+    let (theirs_full, ours_full) = (plain(theirs), plain(ours));
     let cut = theirs.len() >= EVENT_LIMIT - 4;
     theirs_full == ours_full
         || cut && ours_full.starts_with(theirs_full.trim_end_matches(['.', ' ']).trim_end_matches("..."))
+}
+
+/// Which key a hint names is chance: the controller walks a map.
+fn without_typo_hints(text: &str) -> String {
+    const HINT: &str = " (typo of \"";
+    let mut parts = text.split(HINT);
+    let mut clean = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        clean.push_str(part.split_once("?)").map_or(part, |(_, rest)| rest));
+    }
+    clean
 }
 
 fn without_placeholder_numbers(text: &str) -> String {
@@ -76,5 +88,8 @@ mod tests {
         };
         assert!(same_text(&text("0001"), &text("4711")));
         assert!(!same_text("one", "two"));
+        let label =
+            |hint: &str| format!("label \"name\" does not have known values (typo of \"{hint}\"?); next");
+        assert!(same_text(&label("a-name"), &label("b-name")));
     }
 }

@@ -4,6 +4,8 @@
 //! node affinity terms in force. Karpenter: pkg/controllers/provisioning/scheduling (`preferences.go`,
 //! `volumetopology.go`).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use compact_str::CompactString;
 
 use super::cause::Cause;
@@ -28,6 +30,8 @@ pub struct Demand<'a> {
     pub topology: Vec<TopologyWish>,
     /// Host ports it takes.
     pub host_ports: Vec<HostPort>,
+    /// Volumes it attaches, per CSI driver.
+    pub volumes: BTreeMap<CompactString, i64>,
     /// Which required node affinity term is in force: (position, how many there are).
     pub term: Option<(usize, usize)>,
 }
@@ -176,6 +180,7 @@ impl<'a> Demand<'a> {
             wishes,
             topology,
             host_ports: host_ports(&pod.spec),
+            volumes: volumes_by_driver(pod, index),
             term: (terms.len() > 1).then_some((term, terms.len())),
         }
     }
@@ -189,6 +194,17 @@ impl<'a> Demand<'a> {
     pub fn wishes_about<'b>(&'b self, key: &'b str) -> impl Iterator<Item = &'b Wish> {
         self.wishes.iter().filter(move |wish| wish.requirement.key == key)
     }
+}
+
+/// How many different claims a pod attaches through each driver.
+fn volumes_by_driver(pod: &Pod, index: &ObjectIndex<'_>) -> BTreeMap<CompactString, i64> {
+    let mut claims: BTreeMap<CompactString, BTreeSet<CompactString>> = BTreeMap::new();
+    for (claim, source) in index.claims(pod) {
+        if let Some(driver) = super::nodes::driver_of(source) {
+            claims.entry(driver).or_default().insert(claim);
+        }
+    }
+    claims.into_iter().map(|(driver, claims)| (driver, claims.len() as i64)).collect()
 }
 
 /// Alternatives of required node affinity, in order.

@@ -49,6 +49,8 @@ pub struct PoolIndex<'a> {
 #[derive(Debug)]
 struct TypeRow<'a> {
     instance_type: &'a InstanceType,
+    /// Its lowest price in millionths of a dollar, for ties.
+    price_rank: u64,
     /// Position in [`PoolIndex::groups`].
     group: Option<usize>,
     /// Allocatable resources and the offerings that have them, those the NodePool allows.
@@ -205,7 +207,11 @@ impl<'a> PoolIndex<'a> {
                         (group.allocatable, offerings)
                     })
                     .collect();
-                Some(TypeRow { instance_type, group: group_of.get(&at).copied(), options })
+                let available = instance_type.offerings.iter().filter(|offering| offering.available);
+                let price = available.map(|offering| offering.price).fold(f64::INFINITY, f64::min);
+                // Saturates where there is no price, which sorts last.
+                let price_rank = (price * 1e6) as u64;
+                Some(TypeRow { instance_type, price_rank, group: group_of.get(&at).copied(), options })
             })
             .collect();
         Self {
@@ -416,7 +422,8 @@ impl<'q, 'a> Question<'q, 'a> {
         let base = self.everywhere
             | wishes_mask(&self.type_wishes, &instance_type.requirements)
             | self.limits_mask(instance_type)
-            | self.ports_mask(row);
+            | self.ports_mask(row)
+            | self.volumes_mask(instance_type);
         let mut total = self.demand.requests.clone();
         if let Some((overhead, _)) = row.group.and_then(|group| self.pool.groups.get(group)) {
             total.add(overhead);
@@ -447,6 +454,17 @@ impl<'q, 'a> Question<'q, 'a> {
             }
         }
         mask
+    }
+
+    fn volumes_mask(&mut self, instance_type: &InstanceType) -> Mask {
+        let limits = &instance_type.volume_attachment_limits;
+        let over = self.rules.rules.limits_volumes_by_instance_type()
+            && self
+                .demand
+                .volumes
+                .iter()
+                .any(|(driver, count)| limits.get(driver).is_some_and(|limit| count > limit));
+        if over { self.bits.bit(Cause::VolumeLimit, Some(Stage::Resources)) } else { 0 }
     }
 
     fn ports_mask(&mut self, row: &TypeRow<'_>) -> Mask {
@@ -605,19 +623,20 @@ impl<'q, 'a> Question<'q, 'a> {
     }
 
     /// Per cause the type that comes nearest: fewest other causes in its way, then smallest shortfall, then the
-    /// provider's order.
+    /// lower price, then the provider's order.
     fn nearest(&self, masks: &[Vec<Mask>]) -> BTreeMap<Cause, usize> {
-        let mut best: BTreeMap<usize, (u32, i128, usize)> = BTreeMap::new();
+        let mut best: BTreeMap<usize, (u32, i128, u64, usize)> = BTreeMap::new();
         for (position, ways) in masks.iter().enumerate() {
             for way in ways {
                 for at in (0..self.bits.causes.len()).filter(|at| way & (1 << at) != 0) {
                     let others = (way & !(1 << at)).count_ones();
-                    let score = (others, self.shortfall(at, position), position);
+                    let price = self.pool.types[position].price_rank;
+                    let score = (others, self.shortfall(at, position), price, position);
                     best.entry(at).and_modify(|known| *known = (*known).min(score)).or_insert(score);
                 }
             }
         }
-        best.into_iter().map(|(at, (_, _, position))| (self.bits.causes[at].clone(), position)).collect()
+        best.into_iter().map(|(at, (_, _, _, position))| (self.bits.causes[at].clone(), position)).collect()
     }
 
     fn shortfall(&self, at: usize, position: usize) -> i128 {

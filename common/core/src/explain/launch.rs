@@ -4,10 +4,12 @@
 //! (`MapToInstanceTypes`), pkg/providers/instance.
 
 use compact_str::CompactString;
+use rustc_hash::FxHashMap;
 
 use super::index::ObjectIndex;
-use crate::model::{AllowUndefined, Ec2NodeClass, InstanceType, LabelProfile, Requirements};
-use crate::sim::{NewNodeClaim, Solution};
+use crate::model::{InstanceType, LabelProfile, Requirements};
+use crate::provider::aws::Images;
+use crate::sim::{NewNodeClaim, NodePoolState, Solution};
 
 /// Why a NodeClaim would never become a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,13 +41,11 @@ pub fn no_image(
         return None;
     }
     let pool = solution.node_pools.iter().find(|pool| pool.name == claim.node_pool)?;
-    let types: Vec<&InstanceType> = claim
-        .instance_types
-        .iter()
-        .filter_map(|name| pool.instance_types.iter().find(|known| known.name == *name))
-        .collect();
-    let images: Vec<Requirements> = images_of(class, profile);
-    if types.is_empty() || types.iter().any(|kept| has_image(kept, &images)) {
+    let known = by_name(pool);
+    let types: Vec<&InstanceType> =
+        claim.instance_types.iter().filter_map(|name| known.get(name.as_str()).copied()).collect();
+    let images = Images::of(class, profile);
+    if types.is_empty() || types.iter().any(|kept| images.for_type(&kept.requirements).is_some()) {
         return None;
     }
     let arch = crate::model::label_key::ARCH;
@@ -56,7 +56,8 @@ pub fn no_image(
         .collect();
     architectures.sort();
     architectures.dedup();
-    let described = class.status.amis.iter().zip(&images).map(|(ami, requirements)| {
+    let described = class.status.amis.iter().map(|ami| {
+        let requirements = Requirements::from_specs(&ami.requirements, profile);
         let labels: Vec<String> = requirements.iter().map(super::words::wish).collect();
         format!("{} ({})", ami.id, labels.join(", "))
     });
@@ -68,10 +69,29 @@ pub fn no_image(
     })
 }
 
-fn images_of(class: &Ec2NodeClass, profile: &LabelProfile) -> Vec<Requirements> {
-    class.status.amis.iter().map(|ami| Requirements::from_specs(&ami.requirements, profile)).collect()
+fn by_name(pool: &NodePoolState) -> FxHashMap<&str, &InstanceType> {
+    pool.instance_types.iter().map(|known| (known.name.as_str(), known)).collect()
 }
 
-fn has_image(instance_type: &InstanceType, images: &[Requirements]) -> bool {
-    images.iter().any(|image| instance_type.requirements.compatible(image, AllowUndefined::Nothing).is_ok())
+/// Types of a NodeClaim that some image of its EC2NodeClass fits, in launch order; all of them where images are
+/// not known, or where none fits.
+pub(super) fn launchable_types<'c>(
+    claim: &'c NewNodeClaim,
+    solution: &Solution,
+    index: &ObjectIndex<'_>,
+    profile: &LabelProfile,
+) -> Vec<&'c CompactString> {
+    let all = || claim.instance_types.iter().collect::<Vec<_>>();
+    let reference = &claim.object.spec.node_class_ref;
+    let class = index.node_classes.get(reference.name.as_str());
+    let class = class.filter(|class| reference.kind == "EC2NodeClass" && !class.status.amis.is_empty());
+    let pool = solution.node_pools.iter().find(|pool| pool.name == claim.node_pool);
+    let (Some(class), Some(pool)) = (class, pool) else { return all() };
+    let images = Images::of(class, profile);
+    let known = by_name(pool);
+    let fits = |name: &&CompactString| {
+        known.get(name.as_str()).is_none_or(|known| images.for_type(&known.requirements).is_some())
+    };
+    let fitting: Vec<&CompactString> = claim.instance_types.iter().filter(fits).collect();
+    if fitting.is_empty() { all() } else { fitting }
 }

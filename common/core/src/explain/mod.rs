@@ -11,6 +11,7 @@
 //! The simulator decides; this module only tells. It imports `model`, `provider` and `sim`, reads no clock and
 //! prints nothing. Screens are made from [`report`] elsewhere.
 
+mod advice;
 mod analysis;
 mod cause;
 pub mod changes;
@@ -18,11 +19,14 @@ mod controller_said;
 mod demand;
 mod explanation;
 mod funnel;
+#[cfg(test)]
+mod funnel_tests;
 mod grouping;
 mod index;
 mod launch;
 mod nodes;
 mod owners;
+mod phrases;
 mod place;
 pub mod report;
 mod situations;
@@ -32,7 +36,7 @@ mod topology_report;
 mod why;
 pub mod words;
 
-pub use analysis::{Analyst, Depth, asks_text};
+pub use analysis::{Analyst, Depth};
 pub use cause::{Cause, Stage, short_key};
 pub use demand::{Demand, HostPort, Source, Wish, host_ports, required_terms};
 pub use explanation::{explain, pending_pods};

@@ -219,7 +219,7 @@ fn host_port(
 }
 
 /// The driver that attaches a claim, as far as it is known.
-fn driver_of(source: ClaimSource<'_>) -> Option<CompactString> {
+pub(super) fn driver_of(source: ClaimSource<'_>) -> Option<CompactString> {
     match source {
         ClaimSource::Volume(volume) => match (&volume.spec.csi, &volume.spec.aws_elastic_block_store) {
             (Some(csi), _) => Some(csi.driver.clone()),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use compact_str::CompactString;
 
 use super::index::ObjectIndex;
+use super::launch;
 use super::report::{Group, Next, Place, Price};
 use super::words;
 use crate::model::{
@@ -15,9 +16,16 @@ use crate::sim::{ExistingNode, NewNodeClaim, Solution};
 const TYPES_LISTED: usize = 10;
 
 /// The place that a new NodeClaim is.
-pub(super) fn of_claim(claim: &NewNodeClaim, solution: &Solution, profile: &LabelProfile) -> Place {
+pub(super) fn of_claim(
+    claim: &NewNodeClaim,
+    solution: &Solution,
+    index: &ObjectIndex<'_>,
+    profile: &LabelProfile,
+) -> Place {
     let pool = solution.node_pools.iter().find(|pool| pool.name == claim.node_pool);
-    let kept: BTreeSet<&CompactString> = claim.instance_types.iter().collect();
+    // What the NodeClaim lists but no image fits is never launched.
+    let listed: Vec<&CompactString> = launch::launchable_types(claim, solution, index, profile);
+    let kept: BTreeSet<&CompactString> = listed.iter().copied().collect();
     let (mut zones, mut capacity_types) = (BTreeSet::new(), BTreeSet::new());
     let mut price = None;
     for instance_type in pool.iter().flat_map(|pool| pool.instance_types.iter()) {
@@ -28,7 +36,7 @@ pub(super) fn of_claim(claim: &NewNodeClaim, solution: &Solution, profile: &Labe
             zones.extend(offering.zone().map(CompactString::from));
             capacity_types.extend(offering.capacity_type().map(CompactString::from));
         }
-        if claim.instance_types.first() == Some(&instance_type.name) {
+        if listed.first() == Some(&&instance_type.name) {
             let cheapest = instance_type.cheapest(&claim.requirements, profile, Offering::is_launchable);
             price = cheapest.map(|offering| Price {
                 usd: Some(offering.price)
@@ -41,8 +49,8 @@ pub(super) fn of_claim(claim: &NewNodeClaim, solution: &Solution, profile: &Labe
         node: None,
         node_pool: Some(claim.node_pool.clone()),
         new_nodes: 1,
-        instance_types: claim.instance_types.iter().take(TYPES_LISTED).cloned().collect(),
-        instance_type_count: claim.instance_types.len(),
+        instance_types: listed.iter().take(TYPES_LISTED).map(|name| (*name).clone()).collect(),
+        instance_type_count: listed.len(),
         zones: zones.into_iter().collect(),
         capacity_types: capacity_types.into_iter().collect(),
         price_per_hour: price,

@@ -8,7 +8,9 @@ use super::index::{ClaimSource, ObjectIndex};
 use super::report::{Next, OutcomeWord, Verdict};
 use super::why::{WhyContext, not_ready_text};
 use super::words;
-use crate::model::{Condition, NodeClaim, Pod, SelectorExpression, Snapshot, condition};
+use crate::model::{
+    Condition, Ec2NodeClass, NodeClaim, Pod, SelectorExpression, Snapshot, condition, label_key,
+};
 use crate::sim::{NotConsidered, PoolEligibility, Solution, Synced, Unsynced};
 
 /// Why a pod is not tried.
@@ -18,8 +20,8 @@ pub struct Situation {
     pub verdict: Verdict,
     /// What happens.
     pub outcome: OutcomeWord,
-    /// The word of the closed vocabulary.
-    pub cause: String,
+    /// Words of the closed vocabulary.
+    pub causes: Vec<String>,
     /// Finding code.
     pub code: &'static str,
     /// The sentence after the verdict.
@@ -35,12 +37,19 @@ impl Situation {
         Self {
             verdict: Verdict::Wait,
             outcome,
-            cause: cause.to_owned(),
+            causes: vec![cause.to_owned()],
             code,
             headline: headline.into(),
             evidence: Vec::new(),
             next: Vec::new(),
         }
+    }
+
+    fn also(mut self, cause: &str) -> Self {
+        if !self.causes.iter().any(|known| known == cause) {
+            self.causes.push(cause.to_owned());
+        }
+        self
     }
 
     fn line(mut self, text: impl Into<String>) -> Self {
@@ -192,27 +201,38 @@ fn no_node_pool(snapshot: &Snapshot, solution: &Solution, context: WhyContext<'_
             _ => format!("nodepool/{} uses a NodeClass of another provider", pool.name),
         };
         situation = situation.line(text);
-        if pool.eligibility == PoolEligibility::NotReady {
-            situation = mend_not_ready(situation, &pool.name, context);
+        match &pool.eligibility {
+            PoolEligibility::NotReady => {
+                situation.next.push(mend_not_ready(&pool.name, context));
+                if failing_class(&pool.name, context).is_some() {
+                    situation = situation.also("nodeclass-not-ready");
+                }
+            }
+            PoolEligibility::Static if !snapshot.controller.gate("StaticCapacity") => {
+                situation = situation.also("feature-gate/StaticCapacity");
+            }
+            _ => {}
         }
     }
     Some(situation)
 }
 
+/// The NodeClass of a NodePool and the condition that it fails.
+fn failing_class<'a>(pool: &str, context: WhyContext<'a>) -> Option<(&'a Ec2NodeClass, &'a Condition)> {
+    let reference = &context.index.node_pools.get(pool)?.spec.template.spec.node_class_ref;
+    let class = context.index.node_classes.get(reference.name.as_str()).copied();
+    let class = class.filter(|_| reference.kind == "EC2NodeClass")?;
+    let mut conditions = class.status.conditions.iter();
+    let failing = conditions.find(|condition| condition.kind != "Ready" && condition.status != "True")?;
+    Some((class, failing))
+}
+
 /// How to make a NodePool Ready: at its NodeClass where that is what fails.
-fn mend_not_ready(situation: Situation, pool: &str, context: WhyContext<'_>) -> Situation {
-    let object = context.index.node_pools.get(pool);
-    let class_name = object.map(|object| object.spec.template.spec.node_class_ref.name.as_str());
-    let class = class_name.and_then(|name| context.index.node_classes.get(name));
-    let failing = class.and_then(|class| {
-        class
-            .status
-            .conditions
-            .iter()
-            .find(|condition| condition.kind != "Ready" && condition.status != "True")
-    });
-    let (Some(class), Some(failing)) = (class, failing) else {
-        return situation.next("see its conditions", format!("kubectl describe nodepool/{pool}"));
+pub(super) fn mend_not_ready(pool: &str, context: WhyContext<'_>) -> Next {
+    let next = |text: String, command: String| Next { text, command };
+    let Some((class, failing)) = failing_class(pool, context) else {
+        let text = format!("make nodepool/{pool} Ready: see its conditions");
+        return next(text, format!("kubectl describe nodepool/{pool}"));
     };
     let name = &class.metadata.name;
     let (field, things, terms) = match failing.kind.as_str() {
@@ -220,16 +240,20 @@ fn mend_not_ready(situation: Situation, pool: &str, context: WhyContext<'_>) -> 
         "SecurityGroupsReady" => {
             ("securityGroupSelectorTerms", "security groups", &class.spec.security_group_selector_terms)
         }
+        "AMIsReady" => {
+            let text = format!("let spec.amiSelectorTerms of ec2nodeclass/{name} find an image");
+            return next(text, format!("kubectl edit ec2nodeclass/{name}"));
+        }
         _ => {
             let text = format!("mend {} of ec2nodeclass/{name}", failing.kind);
-            return situation.next(text, format!("kubectl describe ec2nodeclass/{name}"));
+            return next(text, format!("kubectl describe ec2nodeclass/{name}"));
         }
     };
     let tags: Vec<String> =
         terms.iter().flat_map(|term| term.tags.iter().map(|(key, value)| format!("{key}={value}"))).collect();
     let tags =
         if tags.is_empty() { String::new() } else { format!(", or tag the {things} {}", tags.join(" or ")) };
-    situation.next(
+    next(
         format!("let spec.{field} of ec2nodeclass/{name} match the {things}{tags}"),
         format!("kubectl edit ec2nodeclass/{name}"),
     )
@@ -342,7 +366,27 @@ pub(super) fn ignored(pod: &Pod, error: &str, context: WhyContext<'_>, snapshot:
             "it asks not to run on Karpenter's nodes (karpenter.sh/nodepool DoesNotExist)".to_owned(),
         );
     }
+    if text.contains("no valid values found in") && text.contains(label_key::CAPACITY_TYPE) {
+        return no(
+            "capacity-type",
+            "KARP102",
+            "it asks a karpenter.sh/capacity-type that does not exist (on-demand, reserved, spot)".to_owned(),
+        )
+        .line(format!("Karpenter refuses it: {text}"));
+    }
     no("invalid", "KARP114", format!("Karpenter refuses it: {text}"))
+}
+
+/// A pod with device claims, which the controller refuses by default (`--ignore-dra-requests`).
+pub(super) fn device_claims() -> Situation {
+    let situation = Situation::waits(
+        OutcomeWord::Error,
+        "resource-claims",
+        "KARP116",
+        "it uses resource claims, which Karpenter refuses (--ignore-dra-requests is on)",
+    );
+    Situation { verdict: Verdict::No, ..situation }
+        .line("Requests for devices as extended resources (nvidia.com/gpu: 1) are served.")
 }
 
 /// The first expression of nodeSelector or required node affinity on a restricted label, with its place.

@@ -50,6 +50,13 @@ pub struct Nearest {
     pub short: String,
 }
 
+impl Why {
+    /// The line beside the name of its NodePool, which it need not repeat.
+    pub fn text_beside(&self, node_pool: &str) -> String {
+        self.text.replace(&format!("NodePool {node_pool}"), "NodePool")
+    }
+}
+
 /// What is needed to tell why.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct WhyContext<'a> {
@@ -92,8 +99,8 @@ fn why(
         | Cause::PoolStatic
         | Cause::PoolDeleting
         | Cause::PoolForeign
-        | Cause::PoolWithoutTypes
-        | Cause::VolumeLimit => whole_pool(cause, pool, context),
+        | Cause::PoolWithoutTypes => whole_pool(cause, pool, context),
+        Cause::VolumeLimit => volume_limit(pool, demand),
     }
 }
 
@@ -177,9 +184,9 @@ fn stage_of(pool: &PoolIndex<'_>, key: &str) -> Stage {
     if pool.is_offering_key(key) { Stage::Offerings } else { Stage::Requirements }
 }
 
-/// `zones [a b]` for zones, `arch [arm64]` for others.
+/// `zones [a b]` for zones, `[arm64]` for others, whose key the line names already.
 fn noun(key: &str, has: &str) -> String {
-    if is_zone(key) { format!("zones {has}") } else { format!("{} {has}", short_key(key)) }
+    if is_zone(key) { format!("zones {has}") } else { has.to_owned() }
 }
 
 /// What a NodePool has of a label: its own list, narrowed to what its types and offerings carry.
@@ -416,6 +423,29 @@ fn host_port(pool: &PoolIndex<'_>, demand: &Demand<'_>) -> Why {
         has: format!("taken by {owner}"),
         nearest: None,
         text,
+    }
+}
+
+fn volume_limit(pool: &PoolIndex<'_>, demand: &Demand<'_>) -> Why {
+    let (driver, count) = demand
+        .volumes
+        .iter()
+        .max_by_key(|(_, count)| **count)
+        .map_or(("its driver", 0), |(driver, count)| (driver.as_str(), *count));
+    let most = pool.rows().filter_map(|(kept, _)| kept.volume_attachment_limits.get(driver)).max();
+    let most = most.map_or("fewer".to_owned(), ToString::to_string);
+    Why {
+        stage: Some(Stage::Resources),
+        ..plain(
+            &Cause::VolumeLimit,
+            "pod.spec.volumes",
+            count.to_string(),
+            most.clone(),
+            format!(
+                "attaches {count} volumes of {driver}, no type of NodePool {} attaches more than {most}",
+                pool.state.name
+            ),
+        )
     }
 }
 

@@ -9,7 +9,7 @@ use crate::model::{Operator, PriceKind, Quantity, Requirement, ResourceList, res
 /// A quantity as people read it: exact where that is short, else rounded to three digits or more.
 pub fn quantity(quantity: Quantity) -> String {
     let exact = quantity.to_string();
-    if exact.len() <= 7 {
+    if exact.len() <= 9 {
         return exact;
     }
     let amount = quantity.as_f64();
@@ -116,6 +116,17 @@ pub fn list(words: &[String], last: &str) -> String {
     }
 }
 
+/// `6 NodePools (a, b, c, d, e, f)`; beyond eight the rest is counted.
+pub fn node_pools(names: &[&str]) -> String {
+    const SHOWN: usize = 8;
+    let shown = names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    let rest = match names.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(", ... {more} more"),
+    };
+    format!("{} NodePools ({shown}{rest})", names.len())
+}
+
 /// `1 pod`, `3 pods`.
 pub fn count(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
@@ -180,6 +191,7 @@ mod tests {
             ("29447Mi", "29447Mi"),
             ("100G", "100G"),
             ("15243876Ki", "14.5Gi"),
+            ("511961Mi", "511961Mi"),
             ("17Gi", "17Gi"),
         ] {
             assert_eq!(quantity(text.parse().unwrap()), shown);

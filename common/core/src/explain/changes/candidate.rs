@@ -71,6 +71,14 @@ impl ObjectEdit {
         }
     }
 
+    /// Whether both do the same to different NodePools.
+    pub(super) fn is_alike(&self, other: &ObjectEdit) -> bool {
+        match (self, other) {
+            (ObjectEdit::NodePool(_, mine), ObjectEdit::NodePool(_, theirs)) => mine.is_alike(theirs),
+            _ => false,
+        }
+    }
+
     /// The object it is about.
     pub fn object(&self, subject: &Subject<'_>) -> ObjectName {
         match self {

@@ -3,24 +3,17 @@
 use std::collections::BTreeSet;
 
 use compact_str::CompactString;
-use rustc_hash::FxHashMap;
 
 use super::candidate::{Candidate, ObjectEdit, Subject};
-use super::node_class_edit::NodeClassEdit;
-use super::node_pool_edit::NodePoolEdit;
+use super::of_pool::{PoolContext, lower_request};
 use super::pod_edit::PodEdit;
 use crate::explain::analysis::Analyst;
 use crate::explain::cause::Cause;
-use crate::explain::demand::{Demand, Source, host_ports};
+use crate::explain::demand::{Demand, Source};
 use crate::explain::funnel::{PoolFunnel, PoolIndex};
 use crate::explain::nodes::{NodeFacts, failures};
-use crate::explain::report::ObjectName;
-use crate::explain::topology::domain_rows;
-use crate::model::{
-    Format, InstanceType, Operator, Pod, Quantity, Requirement, RequirementSpec, Requirements, Taint,
-    label_key, resource_name,
-};
-use crate::sim::{Outcome, PoolEligibility, TopologyKind};
+use crate::model::{Pod, Taint, label_key};
+use crate::sim::Outcome;
 
 /// What to try.
 #[derive(Debug, Default)]
@@ -35,8 +28,11 @@ pub(super) struct Candidates {
 
 impl Candidates {
     fn single(&mut self, edit: ObjectEdit) {
+        /// The same edit of one NodePool after the other teaches nothing more.
+        const ALIKE: usize = 6;
+        let alike = self.singles.iter().filter(|known| known.edits[0].is_alike(&edit)).count();
         let candidate = Candidate::single(edit);
-        if !self.singles.contains(&candidate) {
+        if alike < ALIKE && !self.singles.contains(&candidate) {
             self.singles.push(candidate);
         }
     }
@@ -99,428 +95,6 @@ fn of_pool(
     }
 }
 
-struct PoolContext<'c, 'a> {
-    analyst: &'c Analyst<'a>,
-    subject: &'c Subject<'c>,
-    pool: &'c PoolIndex<'a>,
-    funnel: &'c PoolFunnel,
-    demand: &'c Demand<'c>,
-}
-
-impl PoolContext<'_, '_> {
-    fn name(&self) -> ObjectName {
-        ObjectName {
-            kind: "NodePool".into(),
-            namespace: CompactString::default(),
-            name: self.pool.state.name.clone(),
-        }
-    }
-
-    fn pool_edit(&self, edit: NodePoolEdit) -> ObjectEdit {
-        ObjectEdit::NodePool(self.name(), edit)
-    }
-
-    fn edits_for(&self, cause: &Cause) -> Vec<ObjectEdit> {
-        match cause {
-            Cause::Taint => self.taints(),
-            Cause::Label(key) => self.label(key),
-            Cause::Volume(key) => {
-                self.wished_values(key).map(|values| self.allow(key, values)).into_iter().flatten().collect()
-            }
-            Cause::Topology(kind, key) => self.topology(*kind, key),
-            Cause::Resource(name) => self.resource(cause, name),
-            Cause::HostPort => self.host_port(),
-            Cause::Limit(name) => self.limit(cause, name).into_iter().collect(),
-            Cause::MinValues(key) => self.min_values(key),
-            Cause::VolumeLimit
-            | Cause::PoolNotReady
-            | Cause::PoolStatic
-            | Cause::PoolDeleting
-            | Cause::PoolForeign
-            | Cause::PoolWithoutTypes => Vec::new(),
-        }
-    }
-
-    fn taints(&self) -> Vec<ObjectEdit> {
-        match self.funnel.taints.as_slice() {
-            [taint] => vec![
-                ObjectEdit::Pod(PodEdit::Tolerate(taint.clone())),
-                self.pool_edit(NodePoolEdit::DropTaint(taint.clone())),
-            ],
-            _ => Vec::new(),
-        }
-    }
-
-    /// The concrete values that the pod asks of a key; none where it asks in another way.
-    fn wished_values(&self, key: &str) -> Option<Vec<CompactString>> {
-        let mut joined: Option<Requirement> = None;
-        for wish in self.demand.wishes_about(key) {
-            joined = Some(match joined {
-                Some(joined) => joined.intersection(&wish.requirement),
-                None => wish.requirement.clone(),
-            });
-        }
-        let joined = joined?;
-        (joined.operator() == Operator::In).then(|| joined.values.into_iter().collect())
-    }
-
-    fn requirement_spec(&self, key: &str) -> Option<&RequirementSpec> {
-        let profile = self.analyst.profile;
-        let specs = &self.pool.object?.spec.template.spec.requirements;
-        specs.iter().find(|spec| profile.normalize(&spec.key) == key)
-    }
-
-    /// Lets the NodePool have some of these values, the first that any type carries; with a bound, drops it.
-    fn allow(&self, key: &str, values: Vec<CompactString>) -> Option<ObjectEdit> {
-        let spec = self.requirement_spec(key)?;
-        let carried = |value: &CompactString| {
-            self.pool.state.instance_types.iter().any(|instance_type| {
-                let of_type = instance_type.requirements.get(key).is_some_and(|has| has.has(value));
-                of_type || !self.analyst.profile.is_well_known(key)
-            })
-        };
-        let useful: Vec<CompactString> = values.into_iter().filter(carried).take(1).collect();
-        if useful.is_empty()
-            || spec.operator == "In" && useful.iter().all(|value| spec.values.contains(value))
-        {
-            return None;
-        }
-        Some(self.pool_edit(NodePoolEdit::Allow { key: key.into(), values: useful }))
-    }
-
-    fn label(&self, key: &str) -> Vec<ObjectEdit> {
-        if matches!(self.pool.state.eligibility, PoolEligibility::FilteredOut { .. }) {
-            return Vec::new();
-        }
-        let mut edits = Vec::new();
-        let values = self.wished_values(key).unwrap_or_default();
-        let template = self.pool.state.requirements.get(key);
-        let undefined = template.is_none() && !self.analyst.profile.is_well_known(key);
-        if undefined {
-            if let [value] = values.as_slice() {
-                edits.push(self.pool_edit(NodePoolEdit::Label { key: key.into(), value: value.clone() }));
-            }
-        } else {
-            edits.extend(self.allow(key, values.clone()));
-        }
-        edits.extend(self.own_wishes(key, &values));
-        edits
-    }
-
-    /// Edits of the pod's own selector and affinity about a key.
-    fn own_wishes(&self, key: &str, values: &[CompactString]) -> Vec<ObjectEdit> {
-        let mut edits = Vec::new();
-        let sources: BTreeSet<&Source> = self.demand.wishes_about(key).map(|wish| &wish.source).collect();
-        if sources.contains(&Source::NodeSelector) {
-            let pools = &self.analyst.snapshot.objects.node_pools;
-            let meant = values.iter().find(|value| pools.iter().any(|pool| pool.name() == value.as_str()));
-            if let Some(value) = meant.filter(|_| key != label_key::NODE_POOL) {
-                edits.push(ObjectEdit::Pod(PodEdit::ReplaceSelector {
-                    key: key.into(),
-                    new_key: label_key::NODE_POOL.into(),
-                    value: value.clone(),
-                }));
-            }
-            let offered = self.pool.state.requirements.get(key).filter(|has| has.operator() == Operator::In);
-            let other = offered.and_then(|has| has.values.iter().find(|value| !values.contains(value)));
-            if let Some(value) = other {
-                edits.push(ObjectEdit::Pod(PodEdit::ReplaceSelector {
-                    key: key.into(),
-                    new_key: key.into(),
-                    value: value.clone(),
-                }));
-            }
-            edits.push(ObjectEdit::Pod(PodEdit::DropSelector(key.into())));
-        }
-        if sources.contains(&Source::NodeAffinity) {
-            edits.push(ObjectEdit::Pod(PodEdit::DropAffinity(key.into())));
-        }
-        edits
-    }
-
-    fn topology(&self, kind: TopologyKind, key: &str) -> Vec<ObjectEdit> {
-        let mut edits = Vec::new();
-        let found = self.demand.topology.iter().find(|wish| wish.kind == kind && wish.key == key);
-        let Some(wish) = found else { return edits };
-        let allowed = wish.allowed.iter().map(|(_, domain)| domain.clone()).collect();
-        edits.extend(self.allow(key, allowed));
-        if wish.inverse {
-            return edits;
-        }
-        match kind {
-            TopologyKind::Affinity | TopologyKind::AntiAffinity => {
-                let anti = kind == TopologyKind::AntiAffinity;
-                edits.push(ObjectEdit::Pod(PodEdit::DropPodAffinity { key: key.into(), anti }));
-            }
-            TopologyKind::Spread => {
-                edits.push(ObjectEdit::Pod(PodEdit::SoftSpread(key.into())));
-                edits.push(ObjectEdit::Pod(PodEdit::HonorTaints(key.into())));
-                let spreads = &self.demand.pod.spec.topology_spread_constraints;
-                let from =
-                    spreads.iter().find(|spread| spread.topology_key == key).map(|spread| spread.max_skew);
-                let rows = domain_rows(self.demand.pod, wish, self.analyst.solution, &self.demand.wishes);
-                let template = self.pool.state.requirements.get(key);
-                let needed = rows
-                    .iter()
-                    .filter(|row| template.is_none_or(|template| template.has(&row.domain)))
-                    .filter_map(|row| row.skew_if_placed)
-                    .min();
-                let needed = needed.and_then(|skew| i32::try_from(skew).ok());
-                if let (Some(from), Some(to)) =
-                    (from, needed.filter(|to| from.is_some_and(|from| *to > from)))
-                {
-                    edits.push(ObjectEdit::Pod(PodEdit::RaiseSkew { key: key.into(), from, to }));
-                }
-            }
-        }
-        edits
-    }
-
-    fn resource(&self, cause: &Cause, name: &str) -> Vec<ObjectEdit> {
-        let mut edits: Vec<ObjectEdit> = self.other_types(name);
-        edits.extend(self.disk(cause, name));
-        let nearest = self.funnel.nearest.get(cause).and_then(|position| self.pool.row(*position));
-        let Some((instance_type, overhead)) = nearest else { return edits };
-        let has = instance_type.allocatable().amount(name);
-        let short = self.demand.requests.amount(name) + overhead.amount(name) - has;
-        edits.extend(lower_request(self.demand.pod, name, short).map(ObjectEdit::Pod));
-        edits.extend(self.daemon_sets(instance_type, name, short));
-        edits
-    }
-
-    /// Lower requests of the DaemonSets that weigh most on an instance type.
-    fn daemon_sets(&self, instance_type: &InstanceType, name: &str, short: Quantity) -> Vec<ObjectEdit> {
-        const TRIED: usize = 2;
-        let mut heaviest = crate::explain::stage_view::daemon_sets_on(self.pool, &instance_type.name);
-        heaviest.retain(|(_, requests)| requests.amount(name) > short);
-        heaviest.sort_by_key(|(_, requests)| std::cmp::Reverse(requests.amount(name)));
-        let mut edits = Vec::new();
-        for (key, _) in heaviest.into_iter().take(TRIED) {
-            let (namespace, daemon_set) = key.split_once('/').unwrap_or(("", &key));
-            let Some(object) = self.analyst.index.daemon_sets.get(&(namespace, daemon_set)) else { continue };
-            let spec = &object.spec.template.spec;
-            if let Some(edit) = lower_request_of(&spec.containers, name, short) {
-                let name = ObjectName {
-                    kind: "DaemonSet".into(),
-                    namespace: namespace.into(),
-                    name: daemon_set.into(),
-                };
-                edits.push(ObjectEdit::DaemonSet(name, edit));
-            }
-        }
-        edits
-    }
-
-    /// A larger disk, or local disks, where pods' storage is short.
-    fn disk(&self, cause: &Cause, name: &str) -> Vec<ObjectEdit> {
-        if name != resource_name::EPHEMERAL_STORAGE {
-            return Vec::new();
-        }
-        let Some(object) = self.pool.object else { return Vec::new() };
-        let reference = &object.spec.template.spec.node_class_ref;
-        if reference.kind != "EC2NodeClass"
-            || !self.analyst.index.node_classes.contains_key(reference.name.as_str())
-        {
-            return Vec::new();
-        }
-        let nearest = self.funnel.nearest.get(cause).and_then(|position| self.pool.row(*position));
-        let Some((instance_type, overhead)) = nearest else { return Vec::new() };
-        let class = ObjectName {
-            kind: "EC2NodeClass".into(),
-            namespace: CompactString::default(),
-            name: reference.name.clone(),
-        };
-        let needed = self.demand.requests.amount(name) + overhead.amount(name);
-        let reserved = instance_type.overhead.kube_reserved.amount(name)
-            + instance_type.overhead.system_reserved.amount(name);
-        let capacity = instance_type.capacity.amount(name);
-        let eviction = instance_type.overhead.eviction_threshold.amount(name);
-        let share = if capacity.is_zero() { 0.1 } else { eviction.as_f64() / capacity.as_f64() };
-        let gib = ((needed + reserved).as_f64() / (1.0 - share.min(0.9)) / f64::from(1 << 30)).ceil();
-        let to = Quantity::from_bytes((gib as i64).saturating_mul(1 << 30));
-        vec![
-            ObjectEdit::NodeClass(class.clone(), NodeClassEdit::VolumeSize { from: capacity, to }),
-            ObjectEdit::NodeClass(class, NodeClassEdit::InstanceStore),
-        ]
-    }
-
-    /// Types outside the NodePool's requirements that would fit, if one of its requirements allowed them: per key
-    /// the value of the cheapest.
-    fn other_types(&self, name: &str) -> Vec<ObjectEdit> {
-        let Some(object) = self.pool.object else { return Vec::new() };
-        let profile = self.analyst.profile;
-        let specs = Requirements::from_specs(&object.spec.template.spec.requirements, profile);
-        let wishes: Vec<&Requirement> = self.demand.wishes.iter().map(|wish| &wish.requirement).collect();
-        let overheads: FxHashMap<&str, &crate::model::ResourceList> = self
-            .pool
-            .state
-            .daemon_groups
-            .iter()
-            .flat_map(|group| group.types.iter().map(move |at| (at, &group.overhead)))
-            .filter_map(|(at, overhead)| {
-                self.pool.state.instance_types.get(*at).map(|known| (known.name.as_str(), overhead))
-            })
-            .collect();
-        let mut best: Vec<(CompactString, f64, CompactString)> = Vec::new();
-        for candidate in self.pool.state.instance_types.iter() {
-            let mut total = self.demand.requests.clone();
-            let overhead = overheads.get(candidate.name.as_str()).copied();
-            total.add(
-                overhead
-                    .or_else(|| self.pool.rows().map(|(_, overhead)| overhead).next())
-                    .unwrap_or(&Default::default()),
-            );
-            if candidate.allocatable().amount(name) < total.amount(name)
-                || !total.fits(&candidate.allocatable())
-            {
-                continue;
-            }
-            let over_limit =
-                self.pool.state.limits_after.iter().any(|(name, left)| {
-                    name != resource_name::NODES && candidate.capacity.amount(name) > left
-                });
-            let unwished = wishes.iter().any(|wish| {
-                candidate.requirements.get(&wish.key).is_some_and(|has| !has.has_intersection(wish))
-            });
-            if over_limit || unwished {
-                continue;
-            }
-            let mut failing = specs.iter().filter(|asked| {
-                candidate.requirements.get(&asked.key).is_some_and(|has| !has.has_intersection(asked))
-            });
-            let (Some(only), None) = (failing.next(), failing.next()) else { continue };
-            let Some(value) =
-                candidate.requirements.get(&only.key).and_then(|has| has.values.first().cloned())
-            else {
-                continue;
-            };
-            let allowed = &self.pool.state.requirements;
-            let price = candidate
-                .offerings
-                .iter()
-                .filter(|offering| offering.is_launchable())
-                .filter(|offering| {
-                    offering.requirements.iter().all(|theirs| {
-                        theirs.key == only.key
-                            || allowed.get(&theirs.key).is_none_or(|mine| mine.has_intersection(theirs))
-                    })
-                })
-                .map(|offering| offering.price)
-                .fold(f64::INFINITY, f64::min);
-            if !price.is_finite() && candidate.offerings.iter().all(|offering| !offering.is_launchable()) {
-                continue;
-            }
-            match best.iter_mut().find(|(key, _, _)| *key == only.key) {
-                Some(known) if known.1 <= price => {}
-                Some(known) => (known.1, known.2) = (price, value),
-                None => best.push((only.key.clone(), price, value)),
-            }
-        }
-        best.into_iter()
-            .map(|(key, _, value)| self.pool_edit(NodePoolEdit::Allow { key, values: vec![value] }))
-            .collect()
-    }
-
-    fn limit(&self, cause: &Cause, name: &str) -> Vec<ObjectEdit> {
-        let Some(object) = self.pool.object else { return Vec::new() };
-        let limit = object.spec.limits.amount(name);
-        let left = self.pool.state.limits_after.amount(name);
-        let nearest = self.funnel.nearest.get(cause).and_then(|position| self.pool.row(*position));
-        let needs = if name == resource_name::NODES {
-            Quantity::from_units(1)
-        } else {
-            nearest.map(|(instance_type, _)| instance_type.capacity.amount(name)).unwrap_or_default()
-        };
-        // Every pod may need a node of its own: the smallest step first, then as far as that.
-        let pods = self.subject.pods.len().max(1);
-        let mut steps: Vec<usize> = vec![1];
-        if pods > 1 {
-            steps.extend([pods.div_ceil(4), pods.div_ceil(2), pods]);
-        }
-        steps.sort_unstable();
-        steps.dedup();
-        steps
-            .into_iter()
-            .map(|nodes| {
-                let more = Quantity::from_nanos(needs.nanos().saturating_mul(nodes as i128), needs.format());
-                let to = (limit - left + more).with_format(limit.format());
-                self.pool_edit(NodePoolEdit::RaiseLimit { resource: name.into(), from: limit, to })
-            })
-            .collect()
-    }
-
-    fn min_values(&self, key: &str) -> Vec<ObjectEdit> {
-        let left = self.funnel.values_left.get(key).copied().unwrap_or(0) as i64;
-        let wanted = self.pool.state.requirements.get(key).and_then(|requirement| requirement.min_values);
-        let Some(from) = wanted else { return Vec::new() };
-        let mut edits = Vec::new();
-        if left > 0 && left < from {
-            let edit = NodePoolEdit::MinValues { key: key.into(), from, to: Some(left) };
-            edits.push(self.pool_edit(edit));
-        }
-        edits.push(self.pool_edit(NodePoolEdit::MinValues { key: key.into(), from, to: None }));
-        edits
-    }
-
-    fn host_port(&self) -> Vec<ObjectEdit> {
-        let mut edits = Vec::new();
-        for (key, taken) in self.pool.port_conflicts(self.demand) {
-            let mine = self.demand.host_ports.iter().find(|port| port.conflicts(&taken));
-            if let Some(port) = mine {
-                let free = self.free_port(port.port);
-                let edit = |to| {
-                    let container = port.container.clone();
-                    ObjectEdit::Pod(PodEdit::HostPort { container, port: port.port, to })
-                };
-                edits.extend([edit(Some(free)), edit(None)]);
-            }
-            let (namespace, name) = key.split_once('/').unwrap_or(("", &key));
-            let object =
-                ObjectName { kind: "DaemonSet".into(), namespace: namespace.into(), name: name.into() };
-            let to = Some(self.free_port(taken.port));
-            let edit = PodEdit::HostPort { container: taken.container.clone(), port: taken.port, to };
-            edits.push(ObjectEdit::DaemonSet(object, edit));
-        }
-        edits
-    }
-
-    /// The next port that no DaemonSet and no pod of the snapshot takes on the node.
-    fn free_port(&self, port: i32) -> i32 {
-        let objects = &self.analyst.snapshot.objects;
-        let templates = objects.daemon_sets.iter().map(|daemon_set| &daemon_set.spec.template.spec);
-        let specs = templates.chain(objects.pods.iter().map(|pod| &*pod.spec));
-        let taken: BTreeSet<i32> = specs.flat_map(host_ports).map(|port| port.port).collect();
-        (port + 1..=65_535).find(|next| !taken.contains(next)).unwrap_or(port)
-    }
-}
-
-/// The container whose request of a resource is lowered: the one that asks most.
-fn lower_request(pod: &Pod, name: &str, short: Quantity) -> Option<PodEdit> {
-    lower_request_of(&pod.spec.containers, name, short)
-}
-
-fn lower_request_of(containers: &[crate::model::Container], name: &str, short: Quantity) -> Option<PodEdit> {
-    let largest = containers.iter().max_by_key(|container| container.resources.requests.amount(name))?;
-    let from = largest.resources.requests.amount(name);
-    let to = round_down(name, from - short);
-    if to.is_zero() || to.is_negative() {
-        return None;
-    }
-    Some(PodEdit::LowerRequest { container: largest.name.clone(), resource: name.into(), from, to })
-}
-
-/// A round amount not above the exact one: millicores, MiB, whole devices.
-fn round_down(name: &str, exact: Quantity) -> Quantity {
-    let step: i128 = match name {
-        resource_name::CPU => 1_000_000,
-        resource_name::MEMORY | resource_name::EPHEMERAL_STORAGE => (1 << 20) * 1_000_000_000,
-        name if name.starts_with(resource_name::HUGEPAGES_PREFIX) => (1 << 20) * 1_000_000_000,
-        _ => 1_000_000_000,
-    };
-    let format = if step > 1_000_000_000 { Format::BinarySi } else { Format::DecimalSi };
-    Quantity::from_nanos(exact.nanos().div_euclid(step) * step, format)
-}
-
 /// What would let the pod onto the existing nodes that fail nothing else.
 fn of_nodes(analyst: &Analyst<'_>, demand: &Demand<'_>, all: &mut Candidates) {
     const CANDIDATES: usize = 4;
@@ -572,10 +146,28 @@ fn own_wish_edit(demand: &Demand<'_>, key: &str) -> Option<ObjectEdit> {
     }
 }
 
-/// What makes a refused pod acceptable: its expressions on restricted labels go.
+/// What makes a refused pod acceptable: its expressions on restricted labels go, and those on capacity types that
+/// do not exist.
 fn restricted_labels(analyst: &Analyst<'_>, pod: &Pod, all: &mut Candidates) {
     let profile = analyst.profile;
-    let restricted = |key: &str| profile.is_restricted(profile.normalize(key));
+    let unknown_capacity = pod
+        .spec
+        .node_selector
+        .get(label_key::CAPACITY_TYPE)
+        .filter(|value| !["spot", "on-demand", "reserved"].contains(value));
+    if unknown_capacity.is_some() {
+        for value in ["on-demand", "spot"] {
+            all.single(ObjectEdit::Pod(PodEdit::ReplaceSelector {
+                key: label_key::CAPACITY_TYPE.into(),
+                new_key: label_key::CAPACITY_TYPE.into(),
+                value: value.into(),
+            }));
+        }
+    }
+    let restricted = |key: &str| {
+        let key = profile.normalize(key);
+        profile.is_restricted(key) || key == label_key::CAPACITY_TYPE
+    };
     for (key, _) in pod.spec.node_selector.iter().filter(|(key, _)| restricted(key)) {
         all.single(ObjectEdit::Pod(PodEdit::DropSelector(profile.normalize(key).into())));
     }

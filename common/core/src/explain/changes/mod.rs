@@ -11,10 +11,13 @@ mod candidate;
 mod from_causes;
 mod node_class_edit;
 mod node_pool_edit;
+mod of_pool;
 mod patch;
 mod pod_edit;
 mod proof;
 mod search;
+#[cfg(test)]
+mod search_tests;
 
 pub use candidate::{Candidate, ObjectEdit, Subject};
 pub use node_class_edit::NodeClassEdit;

@@ -76,6 +76,19 @@ impl NodePoolEdit {
         }
     }
 
+    /// Whether both are the same kind of edit of the same key.
+    pub(super) fn is_alike(&self, other: &NodePoolEdit) -> bool {
+        match (self, other) {
+            (NodePoolEdit::Allow { key: mine, .. }, NodePoolEdit::Allow { key: theirs, .. })
+            | (NodePoolEdit::Label { key: mine, .. }, NodePoolEdit::Label { key: theirs, .. })
+            | (NodePoolEdit::MinValues { key: mine, .. }, NodePoolEdit::MinValues { key: theirs, .. }) => {
+                mine == theirs
+            }
+            (NodePoolEdit::DropTaint(_), NodePoolEdit::DropTaint(_)) => true,
+            _ => false,
+        }
+    }
+
     /// Changes a NodePool. Does nothing where it has not got what the edit is about.
     pub fn apply(&self, pool: &mut NodePool, profile: &LabelProfile) {
         match self {

@@ -9,7 +9,7 @@ use crate::explain::place;
 use crate::explain::report::{Proof, Verdict};
 use crate::model::{LabelProfile, NodeClaim, Snapshot, label_key, node_pool_hash};
 use crate::provider::aws::{NodeClassHashVersion, node_class_hash};
-use crate::sim::{Outcome, PodDecision, Solution, Synced};
+use crate::sim::{NewNodeClaim, Outcome, PodDecision, Solution, Synced};
 
 /// Simulates a candidate. None where some of the pods it is for still have no place.
 pub(super) fn prove(
@@ -50,7 +50,8 @@ pub(super) fn prove(
     match &first.outcome {
         Outcome::Existing { node } => proof.node = Some(node.clone()),
         Outcome::New { node_claim } => {
-            let place = place::of_claim(solution.node_claims.get(*node_claim)?, &solution, analyst.profile);
+            let place =
+                place::of_claim(solution.node_claims.get(*node_claim)?, &solution, &index, analyst.profile);
             proof.node_pool = place.node_pool;
             proof.instance_types = place.instance_types;
             proof.instance_type_count = place.instance_type_count;
@@ -103,10 +104,26 @@ fn others(analyst: &Analyst<'_>, after: &Solution, subject: &Subject<'_>) -> (us
             }
             _ => None,
         };
+        // A pod whose node would be bought in another way is not where it was either.
+        let keeps_capacity = |now: &Outcome, then: &Outcome| match (now, then) {
+            (Outcome::New { node_claim: now }, Outcome::New { node_claim: then }) => {
+                let (now, then) = (analyst.solution.node_claims.get(*now), after.node_claims.get(*then));
+                let of = |claim: Option<&NewNodeClaim>| {
+                    let key = label_key::CAPACITY_TYPE;
+                    let requirement = claim?.object.spec.requirements.iter().find(|spec| spec.key == key)?;
+                    Some(requirement.values.clone())
+                };
+                of(now).is_none_or(|now| {
+                    of(then).is_none_or(|then| now.iter().all(|value| then.contains(value)))
+                })
+            }
+            _ => true,
+        };
         match (&before.outcome, then) {
             (Outcome::Existing { node }, Some(Outcome::Existing { node: then })) if node == then => {}
             (Outcome::New { .. }, Some(other @ Outcome::New { .. }))
-                if now_pool(&before.outcome, analyst.solution) == now_pool(other, after) => {}
+                if now_pool(&before.outcome, analyst.solution) == now_pool(other, after)
+                    && keeps_capacity(&before.outcome, other) => {}
             (
                 Outcome::Existing { .. } | Outcome::New { .. },
                 Some(Outcome::Existing { .. } | Outcome::New { .. }),
