@@ -1,1 +1,37 @@
-//! `kubectl karp explain`
+//! `kubectl karp explain`: why a pod does or does not schedule, and the smallest change that alters it.
+//!
+//! Reads a snapshot, runs the scheduler of karp-core over the whole pending batch, and tells about the pods asked
+//! for. The analysis itself is `karp_core::explain`; here are the flags ([`cli`]), what they select ([`select`]) and
+//! the screens ([`render`]).
+
+mod cli;
+mod explain;
+mod node_claim;
+mod render;
+#[cfg(test)]
+mod schema_test;
+#[cfg(test)]
+mod screen_tests;
+mod select;
+
+use std::ffi::OsString;
+
+use karp_common::term::Out;
+use karp_core::report::{Error, ExitCode};
+
+use cli::Cli;
+
+/// The command as users type it.
+const NAME: &str = "kubectl karp explain";
+
+/// Runs the verb.
+///
+/// # Errors
+/// Wrong usage, unreadable input, unknown names.
+pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Error> {
+    let Some(cli) = karp_common::cli::parse::<Cli>(NAME, arguments.clone(), out)? else {
+        return Ok(ExitCode::Done);
+    };
+    cli.output.apply(out);
+    explain::explain(&cli, &arguments, out)
+}

@@ -1,0 +1,318 @@
+//! From flags to the report and its screen.
+
+use std::ffi::OsString;
+
+use karp_common::catalog::{ChosenProvider, Provider, ProviderOptions, choose_provider};
+use karp_common::snapshot;
+use karp_common::term::{Format, Out, document};
+use karp_core::explain::changes::{SearchOptions, search};
+use karp_core::explain::report::{Explanation, OutcomeWord, Verdict};
+use karp_core::explain::{Analyst, Depth, explain as explain_pods};
+use karp_core::model::{Pod, Snapshot};
+use karp_core::provider::CloudProvider;
+use karp_core::provider::aws::{AwsProvider, ProviderFacts};
+use karp_core::report::{Error, ExitCode};
+use karp_core::sim::{Solution, SolveOptions};
+
+use crate::cli::Cli;
+use crate::render::{self, View};
+use crate::select::{Scope, Selection, select};
+
+/// Reads, simulates, prints.
+pub(crate) fn explain(cli: &Cli, arguments: &[OsString], out: &mut Out<'_>) -> Result<ExitCode, Error> {
+    let (snapshot, notes) = read(cli, out)?;
+    let scope = scope(cli);
+    let selection = select(&snapshot, &cli.objects, &scope)?;
+    let chosen = choose_provider(&snapshot, &provider_options(cli, out))?;
+    let (pods, subject, is_overview) = match selection {
+        Selection::AllPending(pods) => (pods, None, true),
+        Selection::Pods { pods, subject } => (pods, subject, false),
+        Selection::NothingPending(sentence) => {
+            out.line(&sentence);
+            return Ok(ExitCode::Done);
+        }
+        Selection::NodeClaim(name) => return crate::node_claim::explain(&name, &snapshot, &chosen, cli, out),
+        Selection::Node(name) => return node(&name, &snapshot),
+    };
+    nothing_left(&snapshot, &pods)?;
+    let solution = solve(&snapshot, &chosen.provider);
+    let analyst = Analyst::new(&snapshot, &solution, chosen.provider.labels());
+    let depth = if is_overview { Depth::Grouped } else { Depth::Full };
+    let mut report = explain_pods(&analyst, &pods, depth);
+    report.prices.extend(chosen.prices.clone());
+    report.not_modelled.extend(chosen.notes.clone());
+    let (left_out, assumed): (Vec<String>, Vec<String>) =
+        notes.into_iter().partition(|note| note.starts_with("not applied"));
+    report.not_modelled.extend(left_out);
+    report.uncertain.extend(assumed);
+    find_changes(&mut report, &analyst, &chosen, &snapshot, cli, is_overview);
+    if let Some(pool) = &cli.funnel {
+        return funnel(pool, &pods, &analyst, cli, arguments, out);
+    }
+    print(&report, &view(cli, arguments, subject, is_overview, &chosen), cli, out)?;
+    Ok(exit_code(&report))
+}
+
+fn exit_code(report: &Explanation) -> ExitCode {
+    if report.summary.yes == report.summary.pods { ExitCode::Done } else { ExitCode::Findings }
+}
+
+fn read(cli: &Cli, out: &mut Out<'_>) -> Result<(Snapshot, Vec<String>), Error> {
+    if cli.source.from.is_empty() {
+        return Err(Error::unreachable("reading a live cluster is not possible in this build")
+            .hint("kubectl get pods,nodes,nodepools,nodeclaims,ec2nodeclasses,daemonsets -A -o yaml > dump.yaml, then --from dump.yaml")
+            .hint("kubectl karp explain --from example:workshop"));
+    }
+    let mut snapshot = snapshot::read(&cli.source.input(), out)?;
+    let mut notes = Vec::new();
+    if !cli.source.filename.is_empty() {
+        let files = snapshot::read_files(&cli.source.filename, out)?;
+        let namespace = cli.scope.namespace.as_deref().unwrap_or("default");
+        notes = karp_core::apply::apply(&mut snapshot, files, namespace).notes;
+    }
+    Ok((snapshot, notes))
+}
+
+/// A batch is cluster-wide, so nothing named means everywhere; whatever is named follows kubectl's rules.
+fn scope(cli: &Cli) -> Scope {
+    let named = !cli.objects.is_empty();
+    let namespace = match (&cli.scope.namespace, cli.scope.all_namespaces) {
+        (_, true) => None,
+        (Some(namespace), false) => Some(namespace.clone()),
+        (None, false) => named.then(|| "default".to_owned()),
+    };
+    Scope { namespace, selector: cli.scope.selector.clone() }
+}
+
+fn provider_options(cli: &Cli, out: &Out<'_>) -> ProviderOptions {
+    ProviderOptions {
+        instance_types: cli.catalog.instance_types.clone(),
+        region: cli.catalog.region.as_deref().map(Into::into),
+        ..ProviderOptions::at(out.now())
+    }
+}
+
+/// Without pods or NodePools there is no answer, if somebody kept them from us.
+fn nothing_left(snapshot: &Snapshot, pods: &[&Pod]) -> Result<(), Error> {
+    for kind in ["pods", "nodepools"] {
+        let Some(gap) = snapshot.gap(kind).filter(|gap| !gap.reason.starts_with("none in")) else { continue };
+        if kind == "nodepools" && (pods.is_empty() || !snapshot.objects.node_pools.is_empty()) {
+            continue;
+        }
+        return Err(Error::unreachable(format!("{kind} were not read: {}", gap.reason))
+            .hint("what to grant: docs/rbac-reader.yaml"));
+    }
+    Ok(())
+}
+
+/// Runs the scheduler.
+fn solve(snapshot: &Snapshot, provider: &dyn CloudProvider) -> Solution {
+    karp_core::sim::solve(snapshot, provider, &SolveOptions::guessed(snapshot))
+}
+
+/// Runs it on an edited snapshot, whose NodeClasses may differ.
+pub(crate) fn solve_edited(edited: &Snapshot, original: &Snapshot, provider: &Provider) -> Solution {
+    let same_classes = edited.objects.ec2_node_classes == original.objects.ec2_node_classes;
+    match provider.as_aws().filter(|_| !same_classes) {
+        Some(aws) => {
+            let rebuilt = AwsProvider::new(edited, aws.catalog().clone(), &ProviderFacts::default());
+            solve(edited, &rebuilt)
+        }
+        None => solve(edited, provider),
+    }
+}
+
+/// Looks for changes of the answers that are no.
+fn find_changes(
+    report: &mut Explanation,
+    analyst: &Analyst<'_>,
+    chosen: &ChosenProvider,
+    snapshot: &Snapshot,
+    cli: &Cli,
+    is_overview: bool,
+) {
+    /// Groups of the overview that get a search; the others are not on the screen.
+    const GROUPS: usize = 10;
+    let simulate = |edited: &Snapshot| solve_edited(edited, snapshot, &chosen.provider);
+    let options = SearchOptions { changes: cli.changes, ..SearchOptions::default() };
+    let searched = if is_overview && !cli.all { GROUPS } else { usize::MAX };
+    let needing = report.groups.iter_mut().filter(|group| {
+        matches!(group.verdict, Verdict::No | Verdict::Unknown)
+            && matches!(group.outcome, OutcomeWord::Error | OutcomeWord::Ignored | OutcomeWord::LaunchFails)
+            && group.code != "KARP116"
+    });
+    for group in needing.take(searched) {
+        search(analyst, group, &simulate, options);
+    }
+}
+
+fn view(
+    cli: &Cli,
+    arguments: &[OsString],
+    subject: Option<String>,
+    is_overview: bool,
+    chosen: &ChosenProvider,
+) -> View {
+    View {
+        all: cli.all,
+        wide: cli.output.output == Format::Wide,
+        event: cli.event,
+        no_headers: cli.output.no_headers,
+        subject,
+        command_suffix: source_flags(arguments),
+        prices: chosen.prices.clone(),
+        is_overview,
+    }
+}
+
+/// The flags that say where the data comes from, to be repeated in commands to paste.
+fn source_flags(arguments: &[OsString]) -> String {
+    const REPEATED: [&str; 11] = [
+        "--from",
+        "-f",
+        "--filename",
+        "--at",
+        "--karpenter",
+        "--context",
+        "--cluster",
+        "--kubeconfig",
+        "--instance-types",
+        "--region",
+        "--user",
+    ];
+    let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let mut suffix = String::new();
+    let mut at = 0;
+    while at < words.len() {
+        let word = &words[at];
+        let (flag, inline) = match word.split_once('=') {
+            Some((flag, _)) => (flag, true),
+            None => (word.as_str(), false),
+        };
+        if REPEATED.contains(&flag) {
+            suffix.push_str(&format!(" {}", quoted(word)));
+            if !inline && let Some(value) = words.get(at + 1) {
+                suffix.push_str(&format!(" {}", quoted(value)));
+                at += 1;
+            }
+        }
+        at += 1;
+    }
+    suffix
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=@,+%".contains(letter);
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+fn print(report: &Explanation, view: &View, cli: &Cli, out: &mut Out<'_>) -> Result<(), Error> {
+    match cli.output.output {
+        Format::Table | Format::Wide => {
+            let text = render::table(report, view, &out.style);
+            out.print(&text);
+        }
+        Format::Json | Format::Yaml => {
+            let text = document(report.kind, &Body(report), cli.output.output == Format::Yaml)?;
+            out.print(&text);
+        }
+        Format::Name => {
+            let text = render::names(report);
+            out.print(&text);
+        }
+    }
+    Ok(())
+}
+
+/// The report without the fields that the document adds itself.
+struct Body<'r>(&'r Explanation);
+
+impl serde::Serialize for Body<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut value = serde_json::to_value(self.0).map_err(serde::ser::Error::custom)?;
+        if let Some(fields) = value.as_object_mut() {
+            fields.remove("apiVersion");
+            fields.remove("kind");
+        }
+        value.serialize(serializer)
+    }
+}
+
+fn funnel(
+    pool: &str,
+    pods: &[&Pod],
+    analyst: &Analyst<'_>,
+    cli: &Cli,
+    arguments: &[OsString],
+    out: &mut Out<'_>,
+) -> Result<ExitCode, Error> {
+    let Some(pod) = pods.first().and_then(|pod| analyst.pod(pod)) else {
+        return Err(Error::usage("--funnel needs a pod").hint("kubectl karp explain POD --funnel NODEPOOL"));
+    };
+    let position = analyst.pools().iter().position(|known| known.state.name == pool);
+    let Some(position) = position else {
+        let mut names: Vec<&str> = analyst.pools().iter().map(|known| known.state.name.as_str()).collect();
+        names.sort_by_key(|name| strsim::levenshtein(name, pool));
+        let error = Error::not_found(format!("nodepools {pool:?} not found"));
+        return Err(match names.first() {
+            Some(nearest) => error.hint(format!("did you mean {nearest}?")),
+            None => error.hint("kubectl get nodepools"),
+        });
+    };
+    let mut group = analyst.analyse(pod, Depth::Full);
+    let (demand, funnels) = analyst.demand_and_funnels(pod);
+    let row = analyst.pool_report(&analyst.pools()[position], &funnels[position], &demand);
+    group.node_pools = vec![row];
+    let fits = funnels[position].fits();
+    let view = View {
+        command_suffix: source_flags(arguments),
+        no_headers: cli.output.no_headers,
+        ..View::default()
+    };
+    match cli.output.output {
+        Format::Json | Format::Yaml => {
+            let text = document("Funnel", &group, cli.output.output == Format::Yaml)?;
+            out.print(&text);
+        }
+        Format::Name => {
+            if !fits {
+                let name = &pod.metadata;
+                out.line(&format!("pod/{} -n {}", name.name, name.namespace));
+            }
+        }
+        Format::Table | Format::Wide => {
+            let text = render::funnel_view(&group, &group.node_pools[0], &view, &out.style);
+            out.print(&text);
+        }
+    }
+    Ok(if fits { ExitCode::Done } else { ExitCode::Findings })
+}
+
+/// Why a node is not disrupted comes with `consolidate`.
+fn node(name: &str, snapshot: &Snapshot) -> Result<ExitCode, Error> {
+    let known = snapshot
+        .objects
+        .nodes
+        .iter()
+        .any(|node| node.metadata.name == name || node.metadata.name.split('.').next() == Some(name));
+    if !known {
+        return Err(Error::not_found(format!("nodes {name:?} not found")).hint("kubectl get nodes"));
+    }
+    Err(Error::usage(format!("explain node/{name} comes with consolidation and is not in this build"))
+        .hint(format!("kubectl karp consolidate node/{name}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_to_paste_repeat_the_source() {
+        let arguments: Vec<OsString> =
+            ["pod/x", "--from", "my dump.yaml", "--at=2026-01-01T00:00:00Z", "-o", "json"]
+                .map(Into::into)
+                .to_vec();
+        assert_eq!(source_flags(&arguments), " --from 'my dump.yaml' --at=2026-01-01T00:00:00Z");
+    }
+}
