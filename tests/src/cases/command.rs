@@ -25,6 +25,7 @@ pub fn run_cli(arguments: &[String]) -> Option<Output> {
     let (verb, rest) = arguments.split_first()?;
     let verb: Verb = match verb.as_str() {
         "drift" => kubectl_karp_drift::run,
+        "explain" => kubectl_karp_explain::run,
         _ => return None,
     };
     let (mut out, captured) = Out::captured(Style::PIPE, Timestamp::UNIX_EPOCH);
