@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use jiff::Timestamp;
+use karp_core::report::Error;
 
+use crate::cluster::{ClusterOptions, current_namespace};
 use crate::snapshot::{Input, SnapshotOptions};
 use crate::term::{ColorChoice, Format, Out};
 
@@ -33,6 +35,22 @@ pub struct ClusterFlags {
     /// Time for one request: 10s, 1m; 0 = no limit
     #[arg(long, global = true, value_name = "TIME", value_parser = parse_timeout)]
     pub request_timeout: Option<Timeout>,
+}
+
+impl ClusterFlags {
+    /// Which cluster, and as whom. `namespace` is `-n`.
+    pub fn options(&self, namespace: Option<&str>) -> ClusterOptions {
+        ClusterOptions {
+            context: self.context.clone(),
+            cluster: self.cluster.clone(),
+            user: self.user.clone(),
+            kubeconfig: self.kubeconfig.clone(),
+            as_user: self.as_user.clone(),
+            as_groups: self.as_group.clone(),
+            request_timeout: self.request_timeout.map(|timeout| timeout.0),
+            namespace: namespace.map(str::to_owned),
+        }
+    }
 }
 
 /// Time for one request; none inside = no limit.
@@ -98,10 +116,21 @@ fn parse_version(text: &str) -> Result<String, String> {
 }
 
 impl SourceFlags {
-    /// What to read.
-    pub fn input(&self) -> Input {
+    /// What to read. `namespace` is `-n`.
+    pub fn input(&self, cluster: &ClusterFlags, namespace: Option<&str>) -> Input {
         let options = SnapshotOptions { at: self.at, karpenter: self.karpenter.clone() };
-        Input { from: self.from.clone(), options }
+        Input { from: self.from.clone(), cluster: cluster.options(namespace), options }
+    }
+
+    /// The namespace of what is named without one: `-n`, else the context's; files have no context.
+    ///
+    /// # Errors
+    /// The kubeconfig cannot be read.
+    pub fn namespace(&self, cluster: &ClusterFlags, namespace: Option<&str>) -> Result<String, Error> {
+        if self.from.is_empty() {
+            return current_namespace(&cluster.options(namespace));
+        }
+        Ok(namespace.unwrap_or("default").to_owned())
     }
 }
 

@@ -8,12 +8,21 @@ use karp_core::report::{Error, ErrorKind as Trouble, ExitCode};
 
 use crate::term::Out;
 
+/// Asked for alone, an executable says which version of the suite it is of: siblings find out whether they match.
+const SUITE_VERSION: &str = "--suite-version";
+
 /// The whole `main` of an executable: runs the verb on the process's arguments and streams.
 pub fn main(
     verb: impl FnOnce(Vec<OsString>, &mut Out<'_>) -> Result<ExitCode, Error>,
 ) -> std::process::ExitCode {
     let mut out = Out::from_environment();
-    let code = run(std::env::args_os().skip(1).collect(), &mut out, verb);
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if arguments.first().is_some_and(|first| first == SUITE_VERSION) {
+        out.line(&format!("karp {}", env!("CARGO_PKG_VERSION")));
+        out.flush();
+        return std::process::ExitCode::SUCCESS;
+    }
+    let code = run(arguments, &mut out, verb);
     std::process::ExitCode::from(u8::from(code))
 }
 

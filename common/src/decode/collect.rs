@@ -109,12 +109,25 @@ impl<'p> Collector<'p> {
         if !self.decoded.objects.decode_one(group, kind, &mut decoder)? {
             self.decoded.ignored += 1;
         }
+        self.name_kind(head);
         self.note_unknown(item, decoder.unknown);
         if let Some(misspelt) = self.settle(group, kind) {
             return Err(misspelt_error(item, &misspelt));
         }
         (self.progress)(&self.counts);
         Ok(())
+    }
+
+    /// Items of typed lists do not say what they are; the lists that hold several kinds need it.
+    fn name_kind(&mut self, head: &Head) {
+        let (Some(api_version), Some(kind)) = (&head.api_version, &head.kind) else { return };
+        let objects = &mut self.decoded.objects;
+        if let Some(workload) = objects.workloads.last_mut().filter(|workload| workload.kind.is_empty()) {
+            (workload.api_version, workload.kind) = (api_version.into(), kind.into());
+        }
+        if let Some(class) = objects.other_node_classes.last_mut().filter(|class| class.kind.is_empty()) {
+            (class.api_version, class.kind) = (api_version.into(), kind.into());
+        }
     }
 
     /// Karpenter's objects before v1 have other fields: they become a gap, said once.

@@ -4,14 +4,12 @@
 //! Only where this fails is the text read a second time as a tree without its nulls (the API accepts
 //! `values: null` where our lists do not), and a third time to find the path of what is wrong.
 
-use std::cell::RefCell;
-
 use karp_core::model::{Object, ObjectDecoder};
 use karp_core::report::Error;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::locate::Place;
+use super::locate::{Place, locate};
 
 /// How an item is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +74,7 @@ struct NamedMeta {
 }
 
 /// Why a text is not what it should be.
+#[derive(Default)]
 pub(super) struct Failure {
     path: String,
     line: usize,
@@ -104,60 +103,60 @@ impl Item<'_> {
         self.read(true)
     }
 
+    /// JSON goes straight into the type; all else goes the slow way, which is compiled once per type.
     fn read<T: DeserializeOwned>(&self, note_unknown: bool) -> Result<(T, Vec<String>), Error> {
-        self.read_once(note_unknown).or_else(|failure| {
-            let lenient = self.without_nulls::<T>(note_unknown);
-            lenient.ok_or_else(|| self.error(&failure))
-        })
-    }
-
-    fn read_once<T: DeserializeOwned>(&self, note_unknown: bool) -> Result<(T, Vec<String>), Failure> {
-        match self.syntax {
-            Syntax::Json if !note_unknown => match serde_json::from_str(self.text) {
-                Ok(value) => Ok((value, Vec::new())),
-                Err(_) => self.read_json(false),
-            },
-            Syntax::Json => self.read_json(note_unknown),
-            Syntax::Yaml => self.read_yaml(note_unknown),
+        if self.syntax == Syntax::Json
+            && !note_unknown
+            && let Ok(value) = serde_json::from_str(self.text)
+        {
+            return Ok((value, Vec::new()));
         }
+        let mut value = None;
+        let mut make =
+            |deserializer: &mut dyn erased_serde::Deserializer<'_>| -> Result<(), erased_serde::Error> {
+                value = Some(T::deserialize(deserializer)?);
+                Ok(())
+            };
+        let unknown = match self.read_slowly(note_unknown, &mut make) {
+            Ok(unknown) => unknown,
+            Err(failure) => {
+                self.without_nulls(note_unknown, &mut make).ok_or_else(|| self.error(&failure))?
+            }
+        };
+        let missing = || Failure { message: "nothing to read".to_owned(), ..Failure::default() };
+        value.map(|value| (value, unknown)).ok_or_else(|| self.error(&missing()))
     }
 
-    fn read_json<T: DeserializeOwned>(&self, note_unknown: bool) -> Result<(T, Vec<String>), Failure> {
-        let mut deserializer = serde_json::Deserializer::from_str(self.text);
-        let mut track = serde_path_to_error::Track::new();
-        let result = with_paths(&mut deserializer, &mut track, note_unknown)
-            .and_then(|done| deserializer.end().map(|()| done));
-        result.map_err(|error| {
-            let text = error.to_string();
-            let message = text.split(" at line ").next().unwrap_or(&text).to_owned();
-            Failure { path: path_text(&track.path()), line: error.line(), column: error.column(), message }
-        })
-    }
-
-    fn read_yaml<T: DeserializeOwned>(&self, note_unknown: bool) -> Result<(T, Vec<String>), Failure> {
-        let path = RefCell::new(String::new());
-        let result = serde_saphyr::with_deserializer_from_str_with_options(
-            self.text,
-            yaml_options(),
-            |deserializer| {
-                let mut track = serde_path_to_error::Track::new();
-                let result = with_paths(deserializer, &mut track, note_unknown);
-                if result.is_err() {
-                    *path.borrow_mut() = path_text(&track.path());
-                }
-                result
-            },
-        );
-        result.map_err(|error| {
-            let error = error.without_snippet();
-            let (line, column) =
-                error.location().map_or((0, 0), |place| (place.line() as usize, place.column() as usize));
-            Failure { path: path.take(), line, column, message: plain_yaml_message(&error.to_string()) }
-        })
+    /// Reads with paths of errors, and of unknown fields where they are asked for.
+    fn read_slowly(&self, note_unknown: bool, make: &mut Make<'_>) -> Result<Vec<String>, Failure> {
+        let mut found = Found::default();
+        match self.syntax {
+            Syntax::Json => {
+                let mut deserializer = serde_json::Deserializer::from_str(self.text);
+                let result = with_paths(&mut deserializer, note_unknown, make, &mut found);
+                let result = result.and_then(|()| deserializer.end().map_err(|error| error.to_string()));
+                result.map_err(|message| self.failure(found.path, message))?;
+            }
+            Syntax::Yaml => {
+                let mut read = Ok(());
+                let result = serde_saphyr::with_deserializer_from_str_with_options(
+                    self.text,
+                    yaml_options(),
+                    |deserializer| {
+                        read = with_paths(deserializer, note_unknown, make, &mut found);
+                        Ok(())
+                    },
+                );
+                // What went wrong first counts, not that something was left over because of it.
+                let result = read.and(result.map_err(|error| error.to_string()));
+                result.map_err(|message| self.failure(found.path, message))?;
+            }
+        }
+        Ok(found.unknown)
     }
 
     /// Reads the text as a tree, drops every null, and makes the value from what is left.
-    fn without_nulls<T: DeserializeOwned>(&self, note_unknown: bool) -> Option<(T, Vec<String>)> {
+    fn without_nulls(&self, note_unknown: bool, make: &mut Make<'_>) -> Option<Vec<String>> {
         let mut tree: serde_json::Value = match self.syntax {
             Syntax::Json => serde_json::from_str(self.text).ok()?,
             Syntax::Yaml => serde_saphyr::from_str_with_options(self.text, yaml_options()).ok()?,
@@ -165,8 +164,37 @@ impl Item<'_> {
         if !drop_nulls(&mut tree) {
             return None;
         }
-        let mut track = serde_path_to_error::Track::new();
-        with_paths(tree, &mut track, note_unknown).ok()
+        let mut found = Found::default();
+        with_paths(tree, note_unknown, make, &mut found).ok()?;
+        Some(found.unknown)
+    }
+
+    /// Where and what a failure is: the parser tells the place of broken syntax, the path that of a wrong value.
+    fn failure(&self, path: String, message: String) -> Failure {
+        let broken = match self.syntax {
+            Syntax::Json => serde_json::from_str::<IgnoredAny>(self.text)
+                .err()
+                .map(|error| (error.line(), error.column(), plain_json_message(&error.to_string()))),
+            Syntax::Yaml => serde_saphyr::from_str_with_options::<IgnoredAny>(self.text, yaml_options())
+                .err()
+                .map(|error| {
+                    let error = error.without_snippet();
+                    let place = error.location();
+                    let (line, column) =
+                        place.map_or((0, 0), |place| (place.line() as usize, place.column() as usize));
+                    (line, column, plain_yaml_message(&error.to_string()))
+                }),
+        };
+        if let Some((line, column, message)) = broken {
+            return Failure { path, line, column, message };
+        }
+        let message = match self.syntax {
+            Syntax::Json => plain_json_message(&message),
+            Syntax::Yaml => plain_yaml_message(&message),
+        };
+        let place = locate(self, &path);
+        let (line, column) = place.map_or((0, 0), |place| (place.line + 1 - self.line, place.column));
+        Failure { path, line, column, message }
     }
 
     /// The error of a failure, naming file, line, object and field.
@@ -239,20 +267,39 @@ impl ObjectDecoder for ItemDecoder<'_> {
     }
 }
 
-/// Deserializes with the path of an error in `track`; with `note_unknown` also collects ignored fields.
-fn with_paths<'de, T: DeserializeOwned, D: serde::Deserializer<'de>>(
+/// Makes a value from a deserializer whose type is not known here: so that readers, which are many, and types, which
+/// are many too, are not compiled in every combination.
+type Make<'m> = dyn FnMut(&mut dyn erased_serde::Deserializer<'_>) -> Result<(), erased_serde::Error> + 'm;
+
+/// What was seen on the way.
+#[derive(Default)]
+struct Found {
+    /// Where reading stopped.
+    path: String,
+    /// Fields that the type does not know.
+    unknown: Vec<String>,
+}
+
+/// Deserializes with the path of an error; with `note_unknown` also collects ignored fields.
+fn with_paths<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
-    track: &mut serde_path_to_error::Track,
     note_unknown: bool,
-) -> Result<(T, Vec<String>), D::Error> {
-    let mut unknown = Vec::new();
-    let deserializer = serde_path_to_error::Deserializer::new(deserializer, track);
-    let value = if note_unknown {
-        serde_ignored::deserialize(deserializer, |path| unknown.push(path.to_string()))?
+    make: &mut Make<'_>,
+    found: &mut Found,
+) -> Result<(), String> {
+    let mut track = serde_path_to_error::Track::new();
+    let deserializer = serde_path_to_error::Deserializer::new(deserializer, &mut track);
+    let result = if note_unknown {
+        let mut note = |path: serde_ignored::Path<'_>| found.unknown.push(path.to_string());
+        let deserializer = serde_ignored::Deserializer::new(deserializer, &mut note);
+        make(&mut <dyn erased_serde::Deserializer<'_>>::erase(deserializer))
     } else {
-        T::deserialize(deserializer)?
+        make(&mut <dyn erased_serde::Deserializer<'_>>::erase(deserializer))
     };
-    Ok((value, unknown))
+    result.map_err(|error| {
+        found.path = path_text(&track.path());
+        error.to_string()
+    })
 }
 
 /// How YAML is read everywhere: kubectl's YAML 1.1 for octals, no size limit on files that the user names, but a
@@ -289,6 +336,11 @@ fn drop_nulls(tree: &mut serde_json::Value) -> bool {
         }
         _ => false,
     }
+}
+
+/// The message of a JSON error without the place, which is printed in front.
+fn plain_json_message(text: &str) -> String {
+    text.split(" at line ").next().unwrap_or(text).to_owned()
 }
 
 /// The message of a YAML error without the place, which is printed in front.

@@ -117,6 +117,18 @@ impl<'p> Decoder<'p> {
         self.collector.stream(name, reader, in_folder)
     }
 
+    /// Group and kind of every NodeClass that NodePools read so far refer to, EC2NodeClass apart; sorted.
+    pub fn node_class_kinds(&self) -> Vec<(String, String)> {
+        let pools = &self.collector.decoded.objects.node_pools;
+        let kinds: std::collections::BTreeSet<(String, String)> = pools
+            .iter()
+            .map(|pool| &pool.spec.template.spec.node_class_ref)
+            .filter(|reference| !reference.group.is_empty() && reference.kind != "EC2NodeClass")
+            .map(|reference| (reference.group.to_string(), reference.kind.to_string()))
+            .collect();
+        kinds.into_iter().collect()
+    }
+
     /// Everything that was read.
     pub fn finish(self) -> Decoded {
         self.collector.finish()

@@ -143,7 +143,7 @@ fn wrong_types_are_shown() {
       |                                     ^
     "#);
     insta::assert_snapshot!(error("bad.yaml", "apiVersion: v1\nkind: Pod\nmetadata: [\n"), @r"
-    error: bad.yaml:3: metadata: expected a map, `key: value`
+    error: bad.yaml:3: metadata: unclosed bracket '['
       |
     3 | metadata: [
       |           ^

@@ -1,11 +1,14 @@
 //! From what was read to a [`Snapshot`]: its moment, the controller's settings, what is missing.
 //!
-//! [`read`] is what verbs call. The parts it is made of take no input from outside: [`assemble`] gets objects, flags
+//! [`read()`] is what verbs call. The parts it is made of take no input from outside: [`assemble`] gets objects, flags
 //! and the clock as values.
 
 mod gaps;
 mod moment;
 mod read;
+#[cfg(test)]
+mod tests;
+mod write;
 
 use base64::Engine;
 use jiff::Timestamp;
@@ -15,6 +18,7 @@ use crate::decode::Decoded;
 
 pub use moment::newest_timestamp;
 pub use read::{Input, read, read_files};
+pub use write::{Packing, write};
 
 /// What the user says about a snapshot.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -25,22 +29,48 @@ pub struct SnapshotOptions {
     pub karpenter: Option<String>,
 }
 
-/// A snapshot of what was read from files, and what the user should know about it. `now` stands for the moment only
-/// where the input has no timestamp at all.
-pub fn assemble(decoded: Decoded, options: &SnapshotOptions, now: Timestamp) -> (Snapshot, Vec<String>) {
+/// Where objects were read from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Origin {
+    /// Files. `now` stands for the moment only where nothing in them has a timestamp.
+    Files {
+        /// This machine's clock.
+        now: Timestamp,
+    },
+    /// A live cluster.
+    Server {
+        /// Its clock.
+        taken_at: Timestamp,
+        /// Its version.
+        version: Option<String>,
+    },
+}
+
+/// A snapshot of what was read, and what the user should know about it.
+pub fn assemble(decoded: Decoded, options: &SnapshotOptions, origin: Origin) -> (Snapshot, Vec<String>) {
     let mut warnings = decoded.warnings;
     let recorded = decoded.recorded.unwrap_or_default();
-    let (taken_at, taken_at_source) = match (recorded.taken_at, options.at) {
-        (Some(recorded), given) => {
-            if given.is_some_and(|given| given != recorded) {
-                warnings.push(format!("--at is not used: the snapshot says it was taken at {recorded}"));
-            }
-            (recorded, TakenAtSource::Recorded)
+    let is_dump = recorded.taken_at.is_none() && matches!(origin, Origin::Files { .. });
+    let mut not_used = |moment: Timestamp, says: &str| {
+        if options.at.is_some_and(|given| given != moment) {
+            warnings.push(format!("--at is not used: {says} {moment}"));
         }
-        (None, Some(given)) => (given, TakenAtSource::Given),
-        (None, None) => (newest_timestamp(&decoded.objects).unwrap_or(now), TakenAtSource::NewestTimestamp),
     };
-    let is_recorded = recorded.taken_at.is_some();
+    let (taken_at, taken_at_source, server_version) = match (origin, recorded.taken_at, options.at) {
+        (Origin::Server { taken_at, version }, ..) => {
+            not_used(taken_at, "the cluster's clock says");
+            (taken_at, TakenAtSource::Server, version)
+        }
+        (Origin::Files { .. }, Some(recorded_at), _) => {
+            not_used(recorded_at, "the snapshot was taken at");
+            (recorded_at, TakenAtSource::Recorded, recorded.server_version)
+        }
+        (Origin::Files { .. }, None, Some(given)) => (given, TakenAtSource::Given, None),
+        (Origin::Files { now }, None, None) => {
+            let newest = newest_timestamp(&decoded.objects).unwrap_or(now);
+            (newest, TakenAtSource::NewestTimestamp, None)
+        }
+    };
     let mut controller = match (recorded.controller, decoded.controllers.first()) {
         (Some(settings), _) => settings,
         (None, Some(deployment)) => {
@@ -62,7 +92,7 @@ pub fn assemble(decoded: Decoded, options: &SnapshotOptions, now: Timestamp) -> 
     }
     let rules = VersionFit::of(controller.version.as_deref()).rules;
     let mut gaps = decoded.gaps;
-    if !is_recorded {
+    if is_dump {
         gaps::add(&decoded.objects, &decoded.known_empty, &decoded.sources, &mut gaps);
     }
     let snapshot = Snapshot {
@@ -71,7 +101,7 @@ pub fn assemble(decoded: Decoded, options: &SnapshotOptions, now: Timestamp) -> 
         objects: decoded.objects,
         controller,
         rules,
-        server_version: recorded.server_version,
+        server_version,
         gaps,
         unknown_fields: decoded.unknown_fields,
     };

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use karp_core::model::{Objects, Snapshot};
 use karp_core::report::Error;
 
-use super::{SnapshotOptions, assemble};
+use super::{Origin, SnapshotOptions, assemble};
+use crate::cluster::{self, ClusterOptions};
 use crate::decode::{Counts, Decoded, Decoder};
 use crate::term::Out;
 
@@ -18,19 +19,28 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 /// What to read, as the user named it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Input {
-    /// `--from`: files, folders, `-` or `example:NAME`.
+    /// `--from`: files, folders, `-` or `example:NAME`; none = the cluster.
     pub from: Vec<String>,
+    /// Which cluster, and as whom.
+    pub cluster: ClusterOptions,
     /// What else is said about the snapshot.
     pub options: SnapshotOptions,
 }
 
-/// Reads a snapshot from files. Warnings go to stderr.
+/// Reads a snapshot from files, or from the cluster where no file is named. Warnings go to stderr.
 ///
 /// # Errors
-/// Unreadable or malformed input.
+/// Unreadable or malformed input; a cluster that cannot be reached or lets nothing be read.
 pub fn read(input: &Input, out: &mut Out<'_>) -> Result<Snapshot, Error> {
-    let decoded = decode(&input.from, out)?;
-    let (snapshot, warnings) = assemble(decoded, &input.options, out.now());
+    let now = out.now();
+    let (decoded, origin) = if input.from.is_empty() {
+        let live = with_progress(out, |progress| cluster::read(&input.cluster, progress))?;
+        let taken_at = live.taken_at.unwrap_or(now);
+        (live.decoded, Origin::Server { taken_at, version: live.server_version })
+    } else {
+        (decode(&input.from, out)?, Origin::Files { now })
+    };
+    let (snapshot, warnings) = assemble(decoded, &input.options, origin);
     for warning in warnings {
         out.warn(&warning);
     }
@@ -57,20 +67,34 @@ pub fn read_files(files: &[String], out: &mut Out<'_>) -> Result<Objects, Error>
 }
 
 fn decode(names: &[String], out: &mut Out<'_>) -> Result<Decoded, Error> {
+    with_progress(out, |progress| {
+        let mut decoder = Decoder::new(progress);
+        names.iter().try_for_each(|name| decoder.read(name))?;
+        Ok(decoder.finish())
+    })
+}
+
+/// Runs a reader and shows how far it is once that takes long.
+fn with_progress<T>(
+    out: &mut Out<'_>,
+    work: impl FnOnce(&mut dyn FnMut(&Counts)) -> Result<T, Error>,
+) -> Result<T, Error> {
     let started = Instant::now();
     let mut shown = started;
     let mut progress = |counts: &Counts| {
+        // The clock is asked every now and then only: there may be a million objects.
+        if !counts.all.is_multiple_of(64) {
+            return;
+        }
         let now = Instant::now();
         if now.duration_since(started) > QUIET && now.duration_since(shown) > PROGRESS_EVERY {
             shown = now;
             out.progress(&progress_line(counts, now.duration_since(started)));
         }
     };
-    let mut decoder = Decoder::new(&mut progress);
-    let result = names.iter().try_for_each(|name| decoder.read(name));
-    let decoded = decoder.finish();
+    let result = work(&mut progress);
     out.progress_done();
-    result.map(|()| decoded)
+    result
 }
 
 /// `reading pods 12500, nodes 1000, 3s`.

@@ -8,8 +8,8 @@ use compact_str::{CompactString, format_compact};
 use super::pods::{Maker, job_labels, owner_of, template_hash, with_hash};
 use super::{Context, admission, position, remove_pods, uid, unscheduled};
 use crate::model::{
-    Condition, DaemonSet, Ec2NodeClass, LabelSelector, ListVisitor, NodePool, Object, ObjectMeta, Objects,
-    Pod, PodTemplateSpec, Snapshot, Workload, WorkloadSpec,
+    CLUSTER_SCOPED, Condition, DaemonSet, Ec2NodeClass, LabelSelector, ListVisitor, NodePool, Object,
+    ObjectMeta, Objects, Pod, PodTemplateSpec, Snapshot, Workload, WorkloadSpec,
 };
 
 /// What applying objects did.
@@ -64,19 +64,6 @@ struct Defaults<'a> {
 
 impl ListVisitor for Defaults<'_> {
     fn list<T: Object>(&mut self, plural: &'static str, list: &mut Vec<T>) {
-        const CLUSTER_SCOPED: [&str; 11] = [
-            "nodes",
-            "namespaces",
-            "persistentvolumes",
-            "storageclasses",
-            "csinodes",
-            "priorityclasses",
-            "nodepools",
-            "nodeclaims",
-            "nodeoverlays",
-            "ec2nodeclasses",
-            "nodeclasses",
-        ];
         for object in list {
             let kind = object.kind().to_owned();
             let metadata = object.metadata_mut();

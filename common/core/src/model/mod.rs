@@ -80,8 +80,8 @@ pub use requirements::{AllowUndefined, Incompatible, Requirements};
 pub use resources::{ResourceList, name as resource_name};
 pub use selector::{LabelSelector, NodeSelectorTerm, SelectorExpression, selects};
 pub use snapshot::{
-    Gap, KINDS, ListReader, ListVisitor, Object, ObjectDecoder, Objects, Snapshot, TakenAtSource,
-    WORKLOAD_KINDS, is_node_class,
+    CLUSTER_SCOPED, Gap, KINDS, ListReader, ListVisitor, Object, ObjectDecoder, Objects, Snapshot,
+    TakenAtSource, WORKLOAD_KINDS, is_node_class,
 };
 pub use state_node::{StateNode, state_nodes};
 pub use storage::{

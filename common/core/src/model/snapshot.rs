@@ -160,6 +160,21 @@ pub const WORKLOAD_KINDS: &[(&str, &str, &str, &str)] = &[
     ("", "v1", "ReplicationController", "replicationcontrollers"),
 ];
 
+/// Plurals of the kinds that are in no namespace.
+pub const CLUSTER_SCOPED: &[&str] = &[
+    "nodes",
+    "namespaces",
+    "persistentvolumes",
+    "storageclasses",
+    "csinodes",
+    "priorityclasses",
+    "nodepools",
+    "nodeclaims",
+    "nodeoverlays",
+    "ec2nodeclasses",
+    "nodeclasses",
+];
+
 /// Whether a kind is the NodeClass of some provider other than EC2's: `KWOKNodeClass`, `AKSNodeClass`, and
 /// `NodeClass` of EKS Auto Mode.
 pub fn is_node_class(group: &str, kind: &str) -> bool {

@@ -1,0 +1,105 @@
+//! The live cluster: the only code that names kube.
+//!
+//! Configuration as kubectl has it ([`ClusterOptions`]), exec plugins run once, bounded retries, concurrent paged lists
+//! that are decoded page by page into the trimmed model. A kind that may not be read becomes a gap; only a cluster
+//! that does not answer at all, or lets nothing be read, is an error. Nothing here writes, and nothing here knows what
+//! the objects are for.
+
+mod connection;
+mod exec;
+mod failure;
+mod list;
+mod request;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use karp_core::report::{Error, ErrorKind};
+
+pub use connection::current_namespace;
+
+use crate::decode::{ControllerDeployment, Counts, Decoded};
+
+/// Which cluster, and as whom; kubectl's flags.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ClusterOptions {
+    /// `--context`.
+    pub context: Option<String>,
+    /// `--cluster`.
+    pub cluster: Option<String>,
+    /// `--user`.
+    pub user: Option<String>,
+    /// `--kubeconfig`.
+    pub kubeconfig: Option<PathBuf>,
+    /// `--as`.
+    pub as_user: Option<String>,
+    /// `--as-group`.
+    pub as_groups: Vec<String>,
+    /// `--request-timeout`: time for one request; inner none = no limit.
+    pub request_timeout: Option<Option<Duration>>,
+    /// `-n`: where to read when not all namespaces may be read; none = the context's.
+    pub namespace: Option<String>,
+}
+
+/// What a cluster says.
+#[derive(Debug)]
+pub struct Live {
+    /// Its objects and gaps.
+    pub decoded: Decoded,
+    /// The server's clock at the last answer.
+    pub taken_at: Option<Timestamp>,
+    /// `v1.36.3`.
+    pub server_version: Option<String>,
+}
+
+/// Reads everything that rules look at. `progress` hears of every object.
+///
+/// # Errors
+/// The cluster cannot be reached, or nothing of it may be read.
+pub fn read(options: &ClusterOptions, progress: &mut dyn FnMut(&Counts)) -> Result<Live, Error> {
+    block_on(async {
+        let connection = connection::Connection::open(options).await?;
+        list::read_all(&connection, progress).await
+    })
+}
+
+/// Deployments that look like Karpenter's controller, best match first; nothing else is read.
+///
+/// # Errors
+/// The cluster cannot be reached, or Deployments may not be read.
+pub fn controllers(options: &ClusterOptions) -> Result<Vec<ControllerDeployment>, Error> {
+    block_on(async {
+        let connection = connection::Connection::open(options).await?;
+        list::controllers(&connection).await
+    })
+}
+
+/// Waits until something that a schedule depends on changes: pods, nodes, NodePools or NodeClaims. Ends by itself
+/// after `longest`, since not every change is seen.
+///
+/// # Errors
+/// The cluster cannot be reached.
+pub fn wait_for_change(options: &ClusterOptions, longest: Duration) -> Result<(), Error> {
+    block_on(async {
+        let connection = connection::Connection::open(options).await?;
+        watch::any_change(&connection, longest).await
+    })
+}
+
+/// Runs a future to its end, or to Ctrl-C.
+fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::unreachable("cannot start reading the cluster").cause(error))?;
+    runtime.block_on(async {
+        tokio::select! {
+            result = work => result,
+            _ = tokio::signal::ctrl_c() => Err(Error::new(ErrorKind::HalfWay, "interrupted while reading the cluster")),
+        }
+    })
+}

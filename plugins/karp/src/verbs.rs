@@ -1,0 +1,69 @@
+//! The built-in verbs.
+
+use std::ffi::OsString;
+
+use karp_common::term::Out;
+use karp_core::report::{Error, ExitCode};
+
+use crate::{Program, version};
+
+/// Where a verb stands in the overview.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Section {
+    /// Answers questions.
+    Ask,
+    /// Keeps things for later.
+    Keep,
+}
+
+/// Arguments behind the verb and output in, exit code out.
+type Run = fn(Vec<OsString>, &mut Out<'_>) -> Result<ExitCode, Error>;
+
+/// A built-in verb.
+#[derive(Debug)]
+pub(crate) struct Verb {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Where it stands in the overview.
+    pub(crate) section: Section,
+    /// What it does, in a line.
+    pub(crate) about: &'static str,
+    /// Its own code; none for what only this executable can tell.
+    run: Option<Run>,
+}
+
+/// All of them, in the order of the overview.
+pub(crate) const VERBS: &[Verb] = &[
+    Verb {
+        name: "snapshot",
+        section: Section::Keep,
+        about: "Save what the commands read, to replay with --from",
+        run: Some(kubectl_karp_snapshot::run),
+    },
+    Verb {
+        name: "version",
+        section: Section::Keep,
+        about: "Versions, modelled Karpenter, age of data",
+        run: None,
+    },
+];
+
+/// The verb of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Verb> {
+    VERBS.iter().find(|verb| verb.name == name)
+}
+
+impl Verb {
+    /// Runs it.
+    pub(crate) fn run(
+        &self,
+        program: &Program,
+        arguments: Vec<OsString>,
+        out: &mut Out<'_>,
+    ) -> Result<ExitCode, Error> {
+        match self.run {
+            Some(run) => run(arguments, out),
+            None => version::run(program, arguments, out),
+        }
+    }
+}
