@@ -12,7 +12,7 @@ use crate::report::NotRead;
 
 /// Reads the snapshot.
 pub(crate) fn snapshot(cli: &Cli, out: &mut Out<'_>) -> Result<Snapshot, Error> {
-    karp_common::snapshot::read(&cli.source.input(), out)
+    karp_common::snapshot::read(&cli.source.input(&cli.cluster, None), out)
 }
 
 /// A minor version, `1.36`.

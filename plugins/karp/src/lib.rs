@@ -9,6 +9,7 @@
 mod find;
 mod help;
 mod program;
+mod status;
 mod verbs;
 mod version;
 mod words;
@@ -55,14 +56,17 @@ pub fn run(program: &Program, arguments: Vec<OsString>, out: &mut Out<'_>) -> Re
     }
 }
 
-/// No verb: help or the version.
+/// No verb: help, the version, or the state of the cluster.
 fn without_verb(flags: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Error> {
+    if flags.iter().any(|flag| flag == "--help" || flag == "-h") {
+        out.print(&help::overview(&out.style));
+        return Ok(ExitCode::Done);
+    }
     if flags.iter().any(|flag| flag == "--version" || flag == "-V") {
         out.line(&format!("karp {}", version::OWN));
         return Ok(ExitCode::Done);
     }
-    out.print(&help::overview(&out.style));
-    Ok(ExitCode::Done)
+    status::run(flags, out)
 }
 
 /// `kubectl karp help explain`.

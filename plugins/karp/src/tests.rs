@@ -67,6 +67,13 @@ fn help_lists_what_there_is() {
 }
 
 #[test]
+fn alone_it_tells_the_state() {
+    let (code, stdout, stderr) = check(&called("kubectl-karp"), &["--from", "example:workshop"]);
+    assert_eq!((code, stderr.as_str()), (ExitCode::Findings, ""));
+    insta::assert_snapshot!(stdout, @"");
+}
+
+#[test]
 fn a_typo_is_recognised() {
     let (code, stdout, stderr) = check(&called("kubectl-karp"), &["snapshto", "x.json"]);
     assert_eq!((code, stdout.as_str()), (ExitCode::Usage, ""));

@@ -35,10 +35,23 @@ pub(crate) struct Verb {
 /// All of them, in the order of the overview.
 pub(crate) const VERBS: &[Verb] = &[
     Verb {
+        name: "drift",
+        section: Section::Ask,
+        about: "What is drifted, by which field, and when it will roll",
+        run: Some(kubectl_karp_drift::run),
+    },
+    Verb {
         name: "snapshot",
         section: Section::Keep,
         about: "Save what the commands read, to replay with --from",
         run: Some(kubectl_karp_snapshot::run),
+    },
+    #[cfg(feature = "aws")]
+    Verb {
+        name: "catalog",
+        section: Section::Keep,
+        about: "Instance types and prices: refresh, show",
+        run: Some(kubectl_karp_catalog::run),
     },
     Verb {
         name: "version",

@@ -10,10 +10,17 @@ mod objects;
 
 use std::collections::BTreeSet;
 
-use crate::model::{LabelProfile, Snapshot};
+use crate::model::{LabelProfile, ObjectMeta, Snapshot, label_key, node_pool_hash};
+use crate::provider::aws::{NodeClassHashVersion, node_class_hash};
 
 use names::Collected;
 pub use names::Names;
+
+/// Annotation with the hash of an EC2NodeClass.
+const NODE_CLASS_HASH: &str = "karpenter.k8s.aws/ec2nodeclass-hash";
+
+/// Annotation with the version of that hash.
+const NODE_CLASS_HASH_VERSION: &str = "karpenter.k8s.aws/ec2nodeclass-hash-version";
 
 /// What was done beside replacing names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,10 +50,51 @@ pub fn names_of(snapshot: &Snapshot, profile: &LabelProfile) -> Names {
 
 /// The snapshot with every name replaced.
 fn renamed(snapshot: &Snapshot, names: &Names, profile: &LabelProfile) -> Snapshot {
+    let old = snapshot;
     let mut snapshot = snapshot.clone();
     let mut writer = names::Renamer { names, profile };
     objects::walk(&mut snapshot, &mut writer);
+    rehash(old, &mut snapshot);
     snapshot
+}
+
+/// Hashes are of names, too: where the old one was right for its object, the new one is, and NodeClaims made from that
+/// very object still are.
+fn rehash(old: &Snapshot, new: &mut Snapshot) {
+    let mut claims: Vec<(&str, String, String)> = Vec::new();
+    for (old, new) in old.objects.node_pools.iter().zip(&mut new.objects.node_pools) {
+        let (was, is) = (node_pool_hash(old).to_string(), node_pool_hash(new).to_string());
+        claims.extend(replace_hash(&mut new.metadata, label_key::NODE_POOL_HASH, was, is));
+    }
+    let bundle = old.controller.cluster_ca_bundle.clone().unwrap_or_default();
+    for (old, new) in old.objects.ec2_node_classes.iter().zip(&mut new.objects.ec2_node_classes) {
+        let version = old.metadata.annotations.get(NODE_CLASS_HASH_VERSION);
+        let Some(version) = version.and_then(NodeClassHashVersion::parse) else { continue };
+        let was = node_class_hash(&old.spec, &bundle, version).to_string();
+        let is = node_class_hash(&new.spec, "", version).to_string();
+        claims.extend(replace_hash(&mut new.metadata, NODE_CLASS_HASH, was, is));
+    }
+    for claim in &mut new.objects.node_claims {
+        for (key, was, is) in &claims {
+            if claim.metadata.annotations.get(key) == Some(was.as_str()) {
+                claim.metadata.annotations.insert(*key, is.as_str());
+            }
+        }
+    }
+}
+
+/// Replaces a hash that was right; yields what to replace in NodeClaims.
+fn replace_hash(
+    metadata: &mut ObjectMeta,
+    key: &'static str,
+    was: String,
+    is: String,
+) -> Option<(&'static str, String, String)> {
+    if metadata.annotations.get(key) != Some(was.as_str()) {
+        return None;
+    }
+    metadata.annotations.insert(key, is.as_str());
+    Some((key, was, is))
 }
 
 /// Words that stay as they are: systems' own namespaces and classes, values of the API, and the words that the

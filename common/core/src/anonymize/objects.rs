@@ -398,8 +398,11 @@ fn labels(list: &mut Labels, rename: &mut impl Rename) {
 
 /// Annotations that rules read stay as they are; the others say nothing and may say too much.
 fn own_annotations(list: &mut Labels) {
-    const READ: [&str; 2] =
-        ["controller.kubernetes.io/pod-deletion-cost", "storageclass.kubernetes.io/is-default-class"];
+    const READ: [&str; 3] = [
+        "controller.kubernetes.io/pod-deletion-cost",
+        "storageclass.kubernetes.io/is-default-class",
+        "pv.kubernetes.io/bind-completed",
+    ];
     list.retain(|key, _| {
         let domain = key.split_once('/').map_or("", |(domain, _)| domain);
         domain.starts_with("karpenter.") || domain.contains(".karpenter.") || READ.contains(&key)

@@ -1,0 +1,183 @@
+//! `kubectl karp` alone: the state of the cluster in a screen, and the command behind each line.
+
+use std::ffi::OsString;
+
+use clap::Parser;
+use karp_common::catalog::{ProviderOptions, choose_provider};
+use karp_common::cli::{CatalogFlags, ClusterFlags, OutputFlags, ScopeFlags, SourceFlags, parse};
+use karp_common::snapshot::read;
+use karp_common::term::{Format, Label, Out, Style, document};
+use karp_core::explain::{Analyst, Depth, Summary, explain, pending_pods};
+use karp_core::provider::CloudProvider;
+use karp_core::model::{Fidelity, Snapshot, VersionFit, condition_is_true};
+use karp_core::report::{Error, ExitCode};
+use karp_core::sim::{SolveOptions, solve};
+use serde::Serialize;
+
+/// The state of the cluster, and the command behind each line
+#[derive(Debug, Parser)]
+#[command(disable_version_flag = true)]
+struct Cli {
+    #[command(flatten)]
+    source: SourceFlags,
+    #[command(flatten)]
+    catalog: CatalogFlags,
+    #[command(flatten)]
+    scope: ScopeFlags,
+    #[command(flatten)]
+    cluster: ClusterFlags,
+    #[command(flatten)]
+    output: OutputFlags,
+}
+
+/// The state of a cluster.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    pods: Summary,
+    nodes: Nodes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    karpenter: Option<Controller>,
+    gaps: Vec<karp_core::model::Gap>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Nodes {
+    count: usize,
+    not_ready: usize,
+    /// Share of the cpu of all nodes that pods ask for, in percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_asked_percent: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Controller {
+    version: Option<String>,
+    replicas: Option<i64>,
+    available_replicas: Option<i64>,
+    fidelity: Fidelity,
+}
+
+/// Runs it.
+pub(crate) fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Error> {
+    let Some(cli) = parse::<Cli>("kubectl karp", arguments, out)? else { return Ok(ExitCode::Done) };
+    cli.output.apply(out);
+    let snapshot = read(&cli.source.input(&cli.cluster, cli.scope.namespace.as_deref()), out)?;
+    let options = ProviderOptions {
+        instance_types: cli.catalog.instance_types.clone(),
+        region: cli.catalog.region.as_deref().map(Into::into),
+        ..ProviderOptions::at(out.now())
+    };
+    let chosen = choose_provider(&snapshot, &options)?;
+    let provider = &chosen.provider;
+    let solution = solve(&snapshot, provider, &SolveOptions::guessed(&snapshot));
+    let analyst = Analyst::new(&snapshot, &solution, provider.labels());
+    let explanation = explain(&analyst, &pending_pods(&snapshot), Depth::Grouped);
+    let status = Status {
+        pods: explanation.summary,
+        nodes: nodes(&snapshot),
+        karpenter: controller(&snapshot),
+        gaps: snapshot.gaps.clone(),
+    };
+    match cli.output.output {
+        Format::Json => out.print(&document("Status", &status, false)?),
+        Format::Yaml => out.print(&document("Status", &status, true)?),
+        _ => out.print(&status.text(&out.style)),
+    }
+    Ok(if status.pods.yes == status.pods.pods { ExitCode::Done } else { ExitCode::Findings })
+}
+
+fn nodes(snapshot: &Snapshot) -> Nodes {
+    let nodes = &snapshot.objects.nodes;
+    let total: i64 = nodes.iter().map(|node| node.status.allocatable.amount("cpu").milli_value()).sum();
+    let asked: i64 = snapshot
+        .objects
+        .pods
+        .iter()
+        .filter(|pod| pod.node_name.is_some() && !pod.is_terminal())
+        .flat_map(|pod| &pod.spec.containers)
+        .map(|container| container.resources.requests.amount("cpu").milli_value())
+        .sum();
+    Nodes {
+        count: nodes.len(),
+        not_ready: nodes.iter().filter(|node| !condition_is_true(&node.status.conditions, "Ready")).count(),
+        cpu_asked_percent: (total > 0).then(|| asked * 100 / total),
+    }
+}
+
+fn controller(snapshot: &Snapshot) -> Option<Controller> {
+    let settings = &snapshot.controller;
+    settings.deployment.as_ref()?;
+    Some(Controller {
+        version: settings.version.as_ref().map(ToString::to_string),
+        replicas: settings.replicas,
+        available_replicas: settings.available_replicas,
+        fidelity: VersionFit::of(settings.version.as_deref()).fidelity,
+    })
+}
+
+impl Status {
+    fn text(&self, style: &Style) -> String {
+        let pods = &self.pods;
+        let mut parts = vec![format!("{} will schedule", pods.yes)];
+        for (count, words) in
+            [(pods.no, "will not"), (pods.wait, "wait"), (pods.unknown, "unknown")]
+        {
+            if count > 0 {
+                parts.push(format!("{count} {words}"));
+            }
+        }
+        let verdict = match (pods.pods, pods.pods - pods.yes) {
+            (0, _) => style.paint(Label::VerdictOk, "No pod is pending."),
+            (all, 0) => style.paint(Label::VerdictOk, &format!("All {all} pending pods will schedule.")),
+            (all, _) if pods.no > 0 => {
+                style.paint(Label::VerdictNo, &format!("{} of {all} pending pods will not schedule.", pods.no))
+            }
+            (all, rest) => {
+                style.paint(Label::Hint, &format!("{rest} of {all} pending pods wait or are unknown."))
+            }
+        };
+        let mut text = format!("{verdict}\n\n");
+        let mut line = |name: &str, facts: &str, command: &str| {
+            text.push_str(&format!("{name:<10}{facts:<46}{}\n", style.paint(Label::Hint, command)));
+        };
+        let pods_facts =
+            if pods.pods == 0 { "none pending".to_owned() } else { format!("{} pending: {}", pods.pods, parts.join(", ")) };
+        line("pods", &pods_facts, "kubectl karp explain");
+        let mut facts = format!("{}, {} not Ready", self.nodes.count, self.nodes.not_ready);
+        if let Some(percent) = self.nodes.cpu_asked_percent {
+            facts.push_str(&format!("; {percent}% of cpu asked"));
+        }
+        line("nodes", &facts, "kubectl get nodes");
+        let facts = match &self.karpenter {
+            None => "no Deployment of it found".to_owned(),
+            Some(controller) => {
+                let version = controller.version.as_deref().unwrap_or("<unknown>");
+                let replicas = match (controller.available_replicas, controller.replicas) {
+                    (Some(available), Some(wanted)) if available < wanted => {
+                        format!("{available} of {wanted} replicas")
+                    }
+                    (_, Some(1)) => "1 replica".to_owned(),
+                    (_, Some(wanted)) => format!("{wanted} replicas"),
+                    (_, None) => "replicas <unknown>".to_owned(),
+                };
+                let fidelity = match controller.fidelity {
+                    Fidelity::Modelled => "modelled",
+                    Fidelity::Approximate => "modelled approximately",
+                    Fidelity::NotModelled => "not modelled",
+                };
+                format!("{version}, {replicas}, {fidelity}")
+            }
+        };
+        line("karpenter", &facts, "kubectl karp version");
+        if !self.gaps.is_empty() {
+            let gaps: Vec<String> =
+                self.gaps.iter().map(|gap| format!("{} ({})", gap.kind, gap.reason)).collect();
+            let foot = karp_common::term::wrap(style, "not read: ", "  ", &gaps.join(", "));
+            text.push_str(&format!("{}\n", style.paint(Label::Muted, &foot)));
+        }
+        text
+    }
+}
