@@ -6,9 +6,9 @@ use karp_core::anonymize::{Names, anonymize, names_of};
 use karp_core::model::{RuleSet, Snapshot};
 use karp_core::provider::{CloudProvider, KwokProvider};
 use karp_core::sim::{SolveOptions, solve};
-use karp_tests::vectors::scheduling::{ScenarioInputs, answer};
 use karp_tests::vectors::Document;
 use karp_tests::vectors::files::walk;
+use karp_tests::vectors::scheduling::{ScenarioInputs, answer};
 use serde_json::Value;
 
 use crate::in_package;
@@ -35,10 +35,7 @@ fn compare(snapshot: &Snapshot, provider: &KwokProvider) -> Result<()> {
     let (anonymous, _) = anonymize(snapshot, provider.labels());
     let real = renamed(&answer_of(snapshot, provider), &names);
     let anonymous = answer_of(&anonymous, provider);
-    ensure!(
-        without_hints(&real) == without_hints(&anonymous),
-        "renamed {real:#}\nanonymous {anonymous:#}"
-    );
+    ensure!(without_hints(&real) == without_hints(&anonymous), "renamed {real:#}\nanonymous {anonymous:#}");
     Ok(())
 }
 

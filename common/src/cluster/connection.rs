@@ -1,6 +1,7 @@
 //! From kubeconfig to a client, as kubectl finds it: `--kubeconfig`, else `$KUBECONFIG` (several files are merged), else
 //! `~/.kube/config`, else the service account of the pod we run in.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use karp_core::report::Error;
@@ -33,6 +34,8 @@ pub(super) struct Target {
     pub(super) context: Option<String>,
     /// Whether the user named the context: then commands to paste name it too.
     pub(super) is_context_named: bool,
+    /// The kubeconfig that the user named.
+    pub(super) kubeconfig: Option<PathBuf>,
     /// Address of the API server.
     pub(super) url: String,
     /// The exec plugin and its arguments.
@@ -47,10 +50,11 @@ impl Target {
 
     /// `kubectl --context prod WORDS`.
     pub(super) fn kubectl(&self, words: &str) -> String {
-        match &self.context {
-            Some(context) if self.is_context_named => format!("kubectl --context {context} {words}"),
-            _ => format!("kubectl {words}"),
-        }
+        let file = self.kubeconfig.as_ref();
+        let file = file.map_or_else(String::new, |file| format!("--kubeconfig {} ", file.display()));
+        let context = self.context.as_ref().filter(|_| self.is_context_named);
+        let context = context.map_or_else(String::new, |context| format!("--context {context} "));
+        format!("kubectl {file}{context}{words}")
     }
 }
 
@@ -94,7 +98,12 @@ async fn configure(options: &ClusterOptions) -> Result<(Config, Target), Error> 
         cluster: options.cluster.clone(),
         user: options.user.clone(),
     };
-    let target = Target { context, is_context_named: options.context.is_some(), ..Target::default() };
+    let target = Target {
+        context,
+        is_context_named: options.context.is_some(),
+        kubeconfig: options.kubeconfig.clone(),
+        ..Target::default()
+    };
     match Config::from_custom_kubeconfig(kubeconfig, &choice).await {
         Ok(config) => Ok((config, target)),
         Err(error) => Err(cannot_configure(options, &known, &failure::chain(&error))),

@@ -12,6 +12,7 @@ fn target(context: &str) -> Target {
     Target {
         context: Some(context.to_owned()),
         is_context_named: true,
+        kubeconfig: None,
         url: "https://3F2A.gr7.us-east-1.eks.amazonaws.com".to_owned(),
         plugin: None,
     }

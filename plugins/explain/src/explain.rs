@@ -21,7 +21,7 @@ use crate::select::{Scope, Selection, select};
 /// Reads, simulates, prints.
 pub(crate) fn explain(cli: &Cli, arguments: &[OsString], out: &mut Out<'_>) -> Result<ExitCode, Error> {
     let (snapshot, notes) = read(cli, out)?;
-    let scope = scope(cli);
+    let scope = scope(cli)?;
     let selection = select(&snapshot, &cli.objects, &scope)?;
     let chosen = choose_provider(&snapshot, &provider_options(cli, out))?;
     let (pods, subject, is_overview) = match selection {
@@ -58,30 +58,22 @@ fn exit_code(report: &Explanation) -> ExitCode {
 }
 
 fn read(cli: &Cli, out: &mut Out<'_>) -> Result<(Snapshot, Vec<String>), Error> {
-    if cli.source.from.is_empty() {
-        return Err(Error::unreachable("reading a live cluster is not possible in this build")
-            .hint("kubectl get pods,nodes,nodepools,nodeclaims,ec2nodeclasses,daemonsets -A -o yaml > dump.yaml, then --from dump.yaml")
-            .hint("kubectl karp explain --from example:workshop"));
-    }
-    let mut snapshot = snapshot::read(&cli.source.input(), out)?;
+    let mut snapshot = snapshot::read(&cli.source.input(&cli.cluster, cli.scope.namespace.as_deref()), out)?;
     let mut notes = Vec::new();
     if !cli.source.filename.is_empty() {
         let files = snapshot::read_files(&cli.source.filename, out)?;
-        let namespace = cli.scope.namespace.as_deref().unwrap_or("default");
-        notes = karp_core::apply::apply(&mut snapshot, files, namespace).notes;
+        let namespace = cli.source.namespace(&cli.cluster, cli.scope.namespace.as_deref())?;
+        notes = karp_core::apply::apply(&mut snapshot, files, &namespace).notes;
     }
     Ok((snapshot, notes))
 }
 
 /// A batch is cluster-wide, so nothing named means everywhere; whatever is named follows kubectl's rules.
-fn scope(cli: &Cli) -> Scope {
-    let named = !cli.objects.is_empty();
-    let namespace = match (&cli.scope.namespace, cli.scope.all_namespaces) {
-        (_, true) => None,
-        (Some(namespace), false) => Some(namespace.clone()),
-        (None, false) => named.then(|| "default".to_owned()),
-    };
-    Scope { namespace, selector: cli.scope.selector.clone() }
+fn scope(cli: &Cli) -> Result<Scope, Error> {
+    let given = cli.scope.namespace.as_deref();
+    let everywhere = cli.scope.all_namespaces || (given.is_none() && cli.objects.is_empty());
+    let namespace = if everywhere { None } else { Some(cli.source.namespace(&cli.cluster, given)?) };
+    Ok(Scope { namespace, selector: cli.scope.selector.clone() })
 }
 
 fn provider_options(cli: &Cli, out: &Out<'_>) -> ProviderOptions {

@@ -8,8 +8,8 @@ use karp_common::cli::{CatalogFlags, ClusterFlags, OutputFlags, ScopeFlags, Sour
 use karp_common::snapshot::read;
 use karp_common::term::{Format, Label, Out, Style, document};
 use karp_core::explain::{Analyst, Depth, Summary, explain, pending_pods};
-use karp_core::provider::CloudProvider;
 use karp_core::model::{Fidelity, Snapshot, VersionFit, condition_is_true};
+use karp_core::provider::CloudProvider;
 use karp_core::report::{Error, ExitCode};
 use karp_core::sim::{SolveOptions, solve};
 use serde::Serialize;
@@ -122,9 +122,7 @@ impl Status {
     fn text(&self, style: &Style) -> String {
         let pods = &self.pods;
         let mut parts = vec![format!("{} will schedule", pods.yes)];
-        for (count, words) in
-            [(pods.no, "will not"), (pods.wait, "wait"), (pods.unknown, "unknown")]
-        {
+        for (count, words) in [(pods.no, "will not"), (pods.wait, "wait"), (pods.unknown, "unknown")] {
             if count > 0 {
                 parts.push(format!("{count} {words}"));
             }
@@ -132,9 +130,8 @@ impl Status {
         let verdict = match (pods.pods, pods.pods - pods.yes) {
             (0, _) => style.paint(Label::VerdictOk, "No pod is pending."),
             (all, 0) => style.paint(Label::VerdictOk, &format!("All {all} pending pods will schedule.")),
-            (all, _) if pods.no > 0 => {
-                style.paint(Label::VerdictNo, &format!("{} of {all} pending pods will not schedule.", pods.no))
-            }
+            (all, _) if pods.no > 0 => style
+                .paint(Label::VerdictNo, &format!("{} of {all} pending pods will not schedule.", pods.no)),
             (all, rest) => {
                 style.paint(Label::Hint, &format!("{rest} of {all} pending pods wait or are unknown."))
             }
@@ -143,8 +140,11 @@ impl Status {
         let mut line = |name: &str, facts: &str, command: &str| {
             text.push_str(&format!("{name:<10}{facts:<46}{}\n", style.paint(Label::Hint, command)));
         };
-        let pods_facts =
-            if pods.pods == 0 { "none pending".to_owned() } else { format!("{} pending: {}", pods.pods, parts.join(", ")) };
+        let pods_facts = if pods.pods == 0 {
+            "none pending".to_owned()
+        } else {
+            format!("{} pending: {}", pods.pods, parts.join(", "))
+        };
         line("pods", &pods_facts, "kubectl karp explain");
         let mut facts = format!("{}, {} not Ready", self.nodes.count, self.nodes.not_ready);
         if let Some(percent) = self.nodes.cpu_asked_percent {

@@ -69,8 +69,12 @@ pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Erro
 
 /// Writes a file beside its place and moves it there, so that a broken run leaves the old one. Yields its size.
 fn save(name: &str, fill: impl FnOnce(&mut File) -> Result<(), Error>) -> Result<u64, Error> {
-    let path = Path::new(name);
     let failed = |error: std::io::Error| Error::usage(format!("{name} cannot be written")).cause(error);
+    // Behind a link the file is replaced and the link stays.
+    let path = &std::fs::canonicalize(name).unwrap_or_else(|_| PathBuf::from(name));
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        return save_in_place(name, path, fill);
+    }
     let beside = beside(path);
     let result = File::create(&beside).map_err(failed).and_then(|mut file| {
         fill(&mut file)?;
@@ -83,6 +87,18 @@ fn save(name: &str, fill: impl FnOnce(&mut File) -> Result<(), Error>) -> Result
         drop(std::fs::remove_file(&beside));
     }
     result
+}
+
+/// Writes to what is no file: a device or a named pipe.
+fn save_in_place(
+    name: &str,
+    path: &Path,
+    fill: impl FnOnce(&mut File) -> Result<(), Error>,
+) -> Result<u64, Error> {
+    let failed = |error: std::io::Error| Error::usage(format!("{name} cannot be written")).cause(error);
+    let mut file = File::options().write(true).open(path).map_err(failed)?;
+    fill(&mut file)?;
+    Ok(file.metadata().map_err(failed)?.len())
 }
 
 fn beside(path: &Path) -> PathBuf {
@@ -134,6 +150,14 @@ mod tests {
             assert!(!stdout.contains(name), "{name} is still there");
         }
         assert!(stdout.contains("us-east-1d") && stdout.contains("m5.large"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn devices_stay_devices() {
+        let (code, _, stderr) = check(&["/dev/null", "--from", "example:workshop"]);
+        assert_eq!((code, stderr.as_str()), (ExitCode::Done, ""));
+        assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
     }
 
     #[test]
