@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use karp_core::model::{NodeClaim, NodeClaimSpec, NodePool, ResourceList, RuleSet, Snapshot};
+use karp_core::model::{NodeClaim, NodePool, RuleSet, Snapshot};
+#[cfg(test)]
+use karp_core::model::{NodeClaimSpec, ResourceList};
 use karp_core::provider::CloudProvider;
 use karp_core::provider::aws::launch::LaunchError;
 use karp_core::provider::aws::{AwsProvider, ProviderFacts};
+use karp_core::sim::{SolveOptions, solve};
+#[cfg(test)]
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -15,15 +19,49 @@ use super::super::documents::text;
 use super::super::scheduling;
 use super::account::Account;
 use super::fleet::{self, Launching, class_named, difference, has_instance};
+use super::round::Round;
+
+/// What differs for one scenario, from its pods to what EC2 is asked for.
+pub(super) fn differences(account: &Account, scenario: &Value) -> Result<Vec<Difference>> {
+    let snapshot = snapshot(account, scenario)?;
+    let provider = AwsProvider::new(&snapshot, Arc::clone(&account.catalog), &ProviderFacts::default());
+    let solution = solve(&snapshot, &provider, &SolveOptions::default());
+    let mut round = Round::new(&snapshot, &provider, &solution);
+    let recorded = &scenario["answer"];
+    let theirs = recorded["nodeClaims"].as_array().map_or(&[][..], Vec::as_slice);
+    round.follow_zones(theirs);
+    let mut found = round.pods(recorded["pods"].as_array().map_or(&[], Vec::as_slice));
+    if theirs.len() != round.order.len() {
+        found.push(difference("nodeClaims", json!(theirs.len()), json!(round.order.len())));
+    }
+    let mut alike = Vec::new();
+    for (at, recorded) in theirs.iter().enumerate() {
+        let Some(ours) = round.claim(at) else { continue };
+        found.extend(round.created(ours, recorded, at)?);
+        found.extend(launch(account, &snapshot, &provider, &ours.object, recorded, at)?);
+        if let Ok(plan) = request(account, &snapshot, &provider, &ours.object) {
+            let total = recorded["fleet"]["targetCapacity"]["TotalTargetCapacity"].clone();
+            alike.push((ours.node_pool.clone(), plan.templates, total));
+        }
+    }
+    // Equal requests of one moment are sent as one.
+    for (pool, templates, total) in &alike {
+        let equal = alike.iter().filter(|other| (&other.0, &other.1) == (pool, templates)).count();
+        if *total != json!(equal) {
+            found.push(difference("fleet.targetCapacity.TotalTargetCapacity", total.clone(), json!(equal)));
+        }
+    }
+    Ok(found)
+}
 
 /// What differs in the launches of the recorded NodeClaims of one scenario, however they came about.
-pub(super) fn launches(account: &Account, scenario: &Value) -> Result<Vec<Difference>> {
+#[cfg(test)]
+fn launches(account: &Account, scenario: &Value) -> Result<Vec<Difference>> {
     let snapshot = snapshot(account, scenario)?;
     let provider = AwsProvider::new(&snapshot, Arc::clone(&account.catalog), &ProviderFacts::default());
     let mut found = Vec::new();
     for (at, recorded) in scenario["answer"]["nodeClaims"].as_array().into_iter().flatten().enumerate() {
-        let claim = created(recorded)?;
-        found.extend(launch(account, &snapshot, &provider, &claim, recorded, at)?);
+        found.extend(launch(account, &snapshot, &provider, &created(recorded)?, recorded, at)?);
     }
     Ok(found)
 }
@@ -37,6 +75,7 @@ fn snapshot(account: &Account, scenario: &Value) -> Result<Snapshot> {
 }
 
 /// The recorded NodeClaim as an object.
+#[cfg(test)]
 fn created(recorded: &Value) -> Result<NodeClaim> {
     let created = &recorded["created"];
     let mut claim = NodeClaim::default();
@@ -46,6 +85,20 @@ fn created(recorded: &Value) -> Result<NodeClaim> {
     spec.resources.requests = ResourceList::deserialize(&created["requests"])?;
     claim.spec = spec;
     Ok(claim)
+}
+
+/// Our request for a NodeClaim.
+fn request(
+    account: &Account,
+    snapshot: &Snapshot,
+    provider: &AwsProvider,
+    claim: &NodeClaim,
+) -> Result<karp_core::provider::aws::launch::LaunchPlan> {
+    let class = class_named(&snapshot.objects.ec2_node_classes, &claim.spec.node_class_ref.name)?;
+    let mut node_pool = NodePool::default();
+    node_pool.spec.template.spec.node_class_ref = claim.spec.node_class_ref.clone();
+    let types = provider.instance_types(&node_pool)?;
+    Ok(fleet::plan(&Launching { account, class, types: &types, labels: provider.labels() }, claim)?)
 }
 
 /// Request and result of one NodeClaim.

@@ -9,6 +9,7 @@ mod account;
 mod fleet;
 mod launch;
 mod nodes;
+mod round;
 
 use anyhow::Result;
 use karp_core::model::RuleSet;
@@ -39,10 +40,7 @@ impl Family for Launch {
                 let varies = scenario.get("varies").map(Value::to_string);
                 let account = Account::of(document.folder(), "launch")?;
                 let owned = scenario.clone();
-                let run = Box::new(move || match verdict(launch::launches(&account, &owned)) {
-                    Verdict::Agree => Verdict::NotModelled("the scheduler".to_owned()),
-                    other => other,
-                });
+                let run = Box::new(move || verdict(launch::differences(&account, &owned)));
                 jobs.push(job(document, name.to_owned(), "AL", varies, run));
             }
         }
