@@ -138,8 +138,8 @@ fn broken_json(head: &str, indent: &str, json: &str, width: usize) -> String {
     }
     let mut text = head.to_owned();
     let mut used = head.lines().next_back().map_or(0, str::len);
-    for (at, piece) in pieces.iter().enumerate() {
-        if at > 0 && used + piece.len() > width {
+    for piece in &pieces {
+        if used + piece.len() > width && used > indent.len() {
             text.push_str(&format!("\n{indent}"));
             used = indent.len();
         }

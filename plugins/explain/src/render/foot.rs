@@ -28,7 +28,9 @@ pub(super) fn foot(report: &Explanation, view: &View, style: &Style) -> String {
         })
         .collect();
     if !gaps.is_empty() {
-        lines.push(format!("not read: {}", gaps.join("; ")));
+        let forbidden = report.gaps.iter().any(|gap| gap.reason.contains("forbidden"));
+        let grant = if forbidden { ". What to grant: docs/rbac-reader.yaml" } else { "" };
+        lines.push(format!("not read: {}{grant}", gaps.join("; ")));
     }
     if !report.not_modelled.is_empty() {
         lines.push(format!("not modelled: {}", report.not_modelled.join("; ")));

@@ -33,6 +33,10 @@ fn verdict_line(group: &Group, view: &View, style: &Style) -> String {
     let sentence = match (group.verdict, group.outcome) {
         (_, OutcomeWord::Running) => format!("{subject} {}.", group.headline),
         (Verdict::Yes, _) => format!("{subject} {verb} {}.", group.headline),
+        (Verdict::Unknown, OutcomeWord::Error) => {
+            let no = style.paint(Label::VerdictNo, "will not schedule");
+            format!("{subject} {no} on a new node; else unknown: {}.", group.headline)
+        }
         _ => format!("{subject} {verb}: {}.", group.headline),
     };
     line(style, "", "  ", &sentence)

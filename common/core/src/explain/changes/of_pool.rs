@@ -418,7 +418,7 @@ impl PoolContext<'_, '_> {
         let templates = objects.daemon_sets.iter().map(|daemon_set| &daemon_set.spec.template.spec);
         let specs = templates.chain(objects.pods.iter().map(|pod| &*pod.spec));
         let taken: BTreeSet<i32> = specs.flat_map(host_ports).map(|port| port.port).collect();
-        (port + 1..=65_535).find(|next| !taken.contains(next)).unwrap_or(port)
+        (port.saturating_add(1)..=65_535).find(|next| !taken.contains(next)).unwrap_or(port)
     }
 }
 
