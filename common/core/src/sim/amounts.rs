@@ -56,11 +56,6 @@ impl Columns {
     }
 }
 
-/// `total + more`.
-pub(super) fn sum(total: &[i128], more: &[i128]) -> Amounts {
-    total.iter().zip(more).map(|(a, b)| a.saturating_add(*b)).collect()
-}
-
 /// Adds in place.
 pub(super) fn add(total: &mut [i128], more: &[i128]) {
     total.iter_mut().zip(more).for_each(|(a, b)| *a = a.saturating_add(*b));

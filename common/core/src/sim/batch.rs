@@ -10,11 +10,12 @@ use compact_str::CompactString;
 use jiff::Timestamp;
 use rustc_hash::{FxHashMap, FxHasher};
 
-use super::amounts::{Amounts, Columns};
-use super::host_ports::{HostPort, host_ports};
+use super::amounts::Amounts;
+use super::bits::GrowingBits;
+use super::host_ports::HostPort;
 use super::packed::{HOSTNAME, Interner, ReqId, SetId};
 use super::preferences::Constraints;
-use super::topology::LabelClass;
+use super::topology::{Checks, LabelClass};
 use super::volumes::{LookupError, Volumes};
 use crate::model::{
     LabelSelector, Labels, Pod, PodSpec, Requirements, ResourceList, pod_requests, resource_name,
@@ -76,6 +77,11 @@ pub(super) struct View {
     pub strict: SetId,
     /// Forward constraints it states; none until topology was told.
     pub groups: Option<Vec<usize>>,
+    /// All constraints it has to pass.
+    pub checks: Checks,
+    /// Nodes and open claims that will never take it: what was missing there only gets less.
+    pub dead_nodes: GrowingBits,
+    pub dead_claims: GrowingBits,
 }
 
 /// What decides the class of a pod.
@@ -83,8 +89,10 @@ pub(super) struct View {
 pub(super) struct ClassKey {
     pub namespace: CompactString,
     pub labels: Labels,
-    pub spec: Arc<PodSpec>,
-    pub requests: ResourceList,
+    /// Number of the spec in its pool.
+    pub spec: usize,
+    /// Address of the requests: one list per spec, unless a pod's status has a say.
+    pub requests: usize,
     /// Selector of default spread constraints, where they apply.
     pub default_selector: Option<LabelSelector>,
     /// Name of a pod whose claims make it one of a kind.
@@ -93,10 +101,9 @@ pub(super) struct ClassKey {
 
 impl Hash for ClassKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.spec, self.requests).hash(state);
         self.namespace.hash(state);
         self.labels.hash(state);
-        self.spec.hash(state);
-        self.requests.hash(state);
         self.unique.hash(state);
     }
 }
@@ -106,43 +113,53 @@ impl Hash for ClassKey {
 pub(super) struct RequestCache(FxHashMap<*const PodSpec, Arc<ResourceList>>);
 
 impl RequestCache {
-    /// Requests of a pod with `pods: 1`.
-    pub(super) fn requests(&mut self, pod: &Pod) -> Arc<ResourceList> {
+    /// Requests of a pod whose spec equals `spec`.
+    pub(super) fn requests_of(&mut self, pod: &Pod, spec: &Arc<PodSpec>) -> Arc<ResourceList> {
         let plain = pod.status.container_statuses.iter().all(|status| status.resources.is_none())
             && pod.status.init_container_statuses.iter().all(|status| status.resources.is_none());
         if !plain {
             return Arc::new(pod_requests(pod));
         }
-        let entry = self.0.entry(Arc::as_ptr(&pod.spec));
+        let entry = self.0.entry(Arc::as_ptr(spec));
         Arc::clone(entry.or_insert_with(|| Arc::new(pod_requests(pod))))
+    }
+
+    /// Requests of a pod with `pods: 1`.
+    pub(super) fn requests(&mut self, pod: &Pod) -> Arc<ResourceList> {
+        self.requests_of(pod, &pod.spec)
     }
 }
 
 /// Equal specs behind different pointers become one.
 #[derive(Default)]
 pub(super) struct SpecPool {
-    by_pointer: FxHashMap<*const PodSpec, Arc<PodSpec>>,
-    by_content: FxHashMap<u64, Vec<Arc<PodSpec>>>,
+    specs: Vec<Arc<PodSpec>>,
+    by_pointer: FxHashMap<*const PodSpec, usize>,
+    by_content: FxHashMap<u64, Vec<usize>>,
 }
 
 impl SpecPool {
-    /// The one copy of a spec.
-    pub(super) fn canonical(&mut self, spec: &Arc<PodSpec>) -> Arc<PodSpec> {
-        if let Some(known) = self.by_pointer.get(&Arc::as_ptr(spec)) {
-            return Arc::clone(known);
-        }
-        let mut hasher = FxHasher::default();
-        spec.hash(&mut hasher);
-        let same = self.by_content.entry(hasher.finish()).or_default();
-        let canonical = match same.iter().find(|known| known == &spec) {
-            Some(known) => Arc::clone(known),
+    /// The one copy of a spec, with its number.
+    pub(super) fn canonical(&mut self, spec: &Arc<PodSpec>) -> (usize, Arc<PodSpec>) {
+        let number = match self.by_pointer.get(&Arc::as_ptr(spec)) {
+            Some(number) => *number,
             None => {
-                same.push(Arc::clone(spec));
-                Arc::clone(spec)
+                let mut hasher = FxHasher::default();
+                spec.hash(&mut hasher);
+                let same = self.by_content.entry(hasher.finish()).or_default();
+                let number = match same.iter().find(|known| self.specs[**known] == *spec) {
+                    Some(known) => *known,
+                    None => {
+                        self.specs.push(Arc::clone(spec));
+                        same.push(self.specs.len() - 1);
+                        self.specs.len() - 1
+                    }
+                };
+                self.by_pointer.insert(Arc::as_ptr(spec), number);
+                number
             }
         };
-        self.by_pointer.insert(Arc::as_ptr(spec), Arc::clone(&canonical));
-        canonical
+        (number, Arc::clone(&self.specs[number]))
     }
 }
 
@@ -159,14 +176,4 @@ pub(super) fn claims_devices(spec: &PodSpec) -> bool {
 /// Rank of a pod in the queue.
 pub(super) fn rank(requests: &ResourceList) -> (i128, i128) {
     (requests.amount(resource_name::CPU).nanos(), requests.amount(resource_name::MEMORY).nanos())
-}
-
-/// The host ports of a class.
-pub(super) fn ports(spec: &PodSpec) -> Vec<HostPort> {
-    host_ports(spec)
-}
-
-/// Row of requests.
-pub(super) fn row(requests: &ResourceList, columns: &Columns) -> Amounts {
-    columns.row(requests)
 }

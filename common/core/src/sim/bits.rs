@@ -29,10 +29,6 @@ impl Bits {
         self.0.iter().all(|word| *word == 0)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.0.iter().map(|word| word.count_ones() as usize).sum()
-    }
-
     /// Keeps what is also in `other`.
     pub(super) fn keep(&mut self, other: &Bits) {
         self.0.iter_mut().zip(&other.0).for_each(|(mine, theirs)| *mine &= theirs);
@@ -65,5 +61,22 @@ impl Bits {
                 })
             })
         })
+    }
+}
+
+/// A set of small numbers without a bound.
+#[derive(Debug, Clone, Default)]
+pub(super) struct GrowingBits(Vec<u64>);
+
+impl GrowingBits {
+    pub(super) fn insert(&mut self, number: usize) {
+        if self.0.len() <= number / 64 {
+            self.0.resize(number / 64 + 1, 0);
+        }
+        self.0[number / 64] |= 1 << (number % 64);
+    }
+
+    pub(super) fn contains(&self, number: usize) -> bool {
+        self.0.get(number / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
     }
 }

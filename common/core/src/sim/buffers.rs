@@ -11,7 +11,7 @@ use crate::model::{
 };
 
 /// Annotation that marks such a pod.
-pub const FAKE_POD: &str = "karpenter.sh/capacity-buffer-fake-pod";
+const FAKE_POD: &str = "karpenter.sh/capacity-buffer-fake-pod";
 
 /// The pods of all buffers that are ready, by (namespace, name) of the buffer, then by number.
 pub(super) fn virtual_pods(snapshot: &Snapshot) -> Vec<Pod> {

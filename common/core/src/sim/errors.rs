@@ -55,6 +55,8 @@ pub(super) enum ClaimError {
     TopologyClash(Side, SetId),
     /// No instance type is left.
     Types(Box<TypesError>),
+    /// No instance type is left of an open claim; whether that can never change.
+    Full(bool),
     /// Reserved capacity is short.
     Reserved(Reserved),
     /// Every reservation is full, and simulations fall through to other NodePools.

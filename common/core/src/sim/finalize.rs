@@ -3,32 +3,38 @@
 //! Mirrors karpenter: pkg/controllers/provisioning/scheduling/{nodeclaim,nodeclaimtemplate}.go
 //! (`FinalizeScheduling`, `ToNodeClaim`) and pkg/cloudprovider/types.go (`OrderByPrice`, `Truncate`).
 
+use std::rc::Rc;
+
 use compact_str::{CompactString, format_compact};
 
 use super::bits::Bits;
 use super::packed::{Open, SetId};
-use super::scheduler::{Claim, Scheduler};
+use super::scheduler::Scheduler;
 use super::solution::NewNodeClaim;
 use super::texts::min_values_text;
 use crate::model::{
     Labels, MinValuesPolicy, NODE_POOL_HASH_VERSION, NodeClaim, NodeClaimResources, NodeClaimSpec,
-    ObjectMeta, OwnerReference, Requirement, Requirements, ResourceList, label_key, node_pool_hash,
-    parse_nillable,
+    ObjectMeta, OwnerReference, Requirement, Requirements, ResourceList, label_key, parse_nillable,
 };
 
-/// A claim in launch order.
-pub(super) struct Finished {
-    pub set: SetId,
+/// What claims with the same template, requirements and types have in common: most of the object.
+pub(super) struct Shape {
     /// Types with their prices, cheapest first, as many as may be listed.
-    pub types: Vec<(usize, f64)>,
-    pub fitting_type_count: usize,
-    /// Text for its pods where minValues do not survive truncation.
+    types: Vec<(usize, f64)>,
+    fitting_type_count: usize,
+    /// Text for the pods where minValues do not survive truncation.
     pub refusal: Option<String>,
+    names: Vec<CompactString>,
+    launch: Requirements,
+    metadata: ObjectMeta,
+    spec: NodeClaimSpec,
+    /// What the least of the DaemonSet groups adds.
+    overhead: ResourceList,
 }
 
 impl Scheduler<'_> {
     /// Requirements and types of a claim as it is launched.
-    pub(super) fn finish(&mut self, position: usize) -> Finished {
+    pub(super) fn shape(&mut self, position: usize, pool_labels: &Labels) -> Rc<Shape> {
         let claim = &self.claims[position];
         let (template, reserved) = (claim.template, claim.reserved.clone());
         let mut set = claim.set;
@@ -43,12 +49,20 @@ impl Scheduler<'_> {
                 set = self.interner.with(set, held);
             }
         }
-        let list = &self.lists[self.templates[template].list];
+        let key = (template, set, self.claims[position].types.clone());
+        if let Some(shape) = self.shapes.get(&key) {
+            return Rc::clone(shape);
+        }
+        let shape = Rc::new(self.new_shape(template, set, &key.2, pool_labels));
+        self.shapes.insert(key, Rc::clone(&shape));
+        shape
+    }
+
+    fn new_shape(&mut self, template: usize, set: SetId, fitting: &Bits, pool_labels: &Labels) -> Shape {
+        let list = &mut self.lists[self.templates[template].list];
+        let order = list.launch_order(set, &self.interner);
         let mut types: Vec<(usize, f64)> =
-            self.claims[position].types.iter().map(|at| (at, list.price(at, set, &self.interner))).collect();
-        types.sort_by(|a, b| {
-            a.1.total_cmp(&b.1).then_with(|| list.types[a.0].name.cmp(&list.types[b.0].name))
-        });
+            order.iter().filter(|(at, _)| fitting.contains(*at)).copied().collect();
         let fitting_type_count = types.len();
         types.truncate(self.settings.max_instance_types);
         let mut kept = Bits::none(list.len());
@@ -64,41 +78,27 @@ impl Scheduler<'_> {
                 self.templates[template].node_pool.name()
             )
         });
-        Finished { set, types, fitting_type_count, refusal }
-    }
-
-    /// The NodeClaim that a finished claim becomes.
-    pub(super) fn node_claim(
-        &self,
-        position: usize,
-        finished: &Finished,
-        pods: Vec<usize>,
-        pool_labels: &Labels,
-        create_error: Option<String>,
-    ) -> NewNodeClaim {
-        let claim = &self.claims[position];
-        let template = &self.templates[claim.template];
-        let list = &self.lists[template.list];
-        let names: Vec<CompactString> =
-            finished.types.iter().map(|(at, _)| list.types[*at].name.clone()).collect();
-        let launch = self.interner.unpack_set(finished.set);
+        let list = &self.lists[self.templates[template].list];
+        let names: Vec<CompactString> = types.iter().map(|(at, _)| list.types[*at].name.clone()).collect();
+        let launch = self.interner.unpack_set(set);
         let mut requirements = launch.clone();
         requirements.add(Requirement::allow(label_key::INSTANCE_TYPE, names.iter().cloned()));
-        let capacity_types = self.capacity_types(claim.template, finished);
+        let capacity_types = self.capacity_types(template, set, &types);
         if !capacity_types.is_empty() {
             requirements.add(Requirement::allow(label_key::CAPACITY_TYPE, capacity_types));
         }
-        let spec = &template.node_pool.spec.template.spec;
-        let object = NodeClaim {
+        let node_pool = self.templates[template].node_pool;
+        let spec = &node_pool.spec.template.spec;
+        Shape {
             metadata: ObjectMeta {
-                generate_name: Some(format_compact!("{}-", template.node_pool.name())),
+                generate_name: Some(format_compact!("{}-", node_pool.name())),
                 labels: self.object_labels(pool_labels, &requirements),
-                annotations: self.object_annotations(claim.template, finished),
+                annotations: self.object_annotations(template, &types),
                 owner_references: vec![OwnerReference {
                     api_version: "karpenter.sh/v1".into(),
                     kind: "NodePool".into(),
-                    name: template.node_pool.metadata.name.clone(),
-                    uid: template.node_pool.metadata.uid.clone(),
+                    name: node_pool.metadata.name.clone(),
+                    uid: node_pool.metadata.uid.clone(),
                     block_owner_deletion: Some(true),
                     ..OwnerReference::default()
                 }],
@@ -110,34 +110,58 @@ impl Scheduler<'_> {
                     .filter(|requirement| !is_simulation_only(&requirement.key))
                     .flat_map(Requirement::to_specs)
                     .collect(),
-                resources: NodeClaimResources { requests: self.object_requests(claim) },
                 termination_grace_period: spec.termination_grace_period.as_deref().map(canonical_duration),
                 ..spec.clone()
             },
-            ..NodeClaim::default()
-        };
+            overhead: self.least_overhead(template, fitting),
+            types,
+            fitting_type_count,
+            refusal,
+            names,
+            launch,
+        }
+    }
+
+    /// The NodeClaim that a claim of this shape becomes.
+    pub(super) fn node_claim(
+        &self,
+        position: usize,
+        shape: &Shape,
+        pods: Vec<usize>,
+        create_error: Option<String>,
+    ) -> NewNodeClaim {
+        let claim = &self.claims[position];
+        let mut requests = ResourceList::new();
+        for pod in &claim.pods {
+            requests.add(&self.classes[self.pods[*pod].class].requests);
+        }
+        requests.add(&shape.overhead);
         NewNodeClaim {
-            node_pool: template.node_pool.metadata.name.clone(),
+            node_pool: self.templates[claim.template].node_pool.metadata.name.clone(),
             pods,
-            instance_types: names,
-            prices: finished.types.iter().map(|(_, price)| *price).collect(),
-            fitting_type_count: finished.fitting_type_count,
-            requirements: launch,
-            object,
+            instance_types: shape.names.clone(),
+            prices: shape.types.iter().map(|(_, price)| *price).collect(),
+            fitting_type_count: shape.fitting_type_count,
+            requirements: shape.launch.clone(),
+            object: NodeClaim {
+                metadata: shape.metadata.clone(),
+                spec: NodeClaimSpec { resources: NodeClaimResources { requests }, ..shape.spec.clone() },
+                ..NodeClaim::default()
+            },
             create_error,
         }
     }
 
     /// Capacity types in which one of the listed types can be launched.
-    fn capacity_types(&self, template: usize, finished: &Finished) -> Vec<CompactString> {
+    fn capacity_types(&self, template: usize, set: SetId, types: &[(usize, f64)]) -> Vec<CompactString> {
         let list = &self.lists[self.templates[template].list];
         let mut capacity_types: Vec<CompactString> = Vec::new();
-        for (at, _) in &finished.types {
+        for (at, _) in types {
             for (offering, packed) in list.types[*at].offerings.iter().zip(&list.offerings[*at]) {
                 let capacity_type = offering.capacity_type().unwrap_or_default();
                 if packed.launchable
                     && !capacity_types.iter().any(|known| known == capacity_type)
-                    && self.interner.compatible(finished.set, packed.set, Open::WellKnown)
+                    && self.interner.compatible(set, packed.set, Open::WellKnown)
                 {
                     capacity_types.push(capacity_type.into());
                 }
@@ -146,16 +170,13 @@ impl Scheduler<'_> {
         capacity_types
     }
 
-    /// Pods together, and what the least of the DaemonSet groups adds (quirk Q12).
-    fn object_requests(&self, claim: &Claim) -> ResourceList {
-        let mut requests = ResourceList::new();
-        for pod in &claim.pods {
-            requests.add(&self.classes[self.pods[*pod].class].requests);
-        }
-        let template = &self.templates[claim.template];
+    /// What the least of the DaemonSet groups adds: a running minimum, which a group without DaemonSets empties
+    /// and the next one fills again (quirk Q12).
+    fn least_overhead(&self, template: usize, types: &Bits) -> ResourceList {
+        let template = &self.templates[template];
         let mut least = ResourceList::new();
-        for (group, types) in template.groups.iter().zip(&template.group_types) {
-            if !types.meets(&claim.types) {
+        for (group, of_group) in template.groups.iter().zip(&template.group_types) {
+            if !of_group.meets(types) {
                 continue;
             }
             if least.is_empty() {
@@ -164,8 +185,7 @@ impl Scheduler<'_> {
                 least.min(&group.overhead);
             }
         }
-        requests.add(&least);
-        requests
+        least
     }
 
     /// Labels of the NodePool, and a value for every requirement on a label of the user's own. Where several
@@ -190,17 +210,17 @@ impl Scheduler<'_> {
         labels
     }
 
-    fn object_annotations(&self, template: usize, finished: &Finished) -> Labels {
+    fn object_annotations(&self, template: usize, listed: &[(usize, f64)]) -> Labels {
         let of = &self.templates[template];
         let list = &self.lists[of.list];
         let mut annotations = of.node_pool.spec.template.metadata.annotations.clone();
-        annotations.insert(label_key::NODE_POOL_HASH, format_compact!("{}", node_pool_hash(of.node_pool)));
+        annotations.insert(label_key::NODE_POOL_HASH, format_compact!("{}", of.hash));
         annotations.insert(label_key::NODE_POOL_HASH_VERSION, NODE_POOL_HASH_VERSION);
         if let Some(relaxed) = of.min_values_relaxed {
             annotations
                 .insert("karpenter.sh/nodeclaim-min-values-relaxed", if relaxed { "true" } else { "false" });
         }
-        let types = || finished.types.iter().map(|(at, _)| &list.types[*at]);
+        let types = || listed.iter().map(|(at, _)| &list.types[*at]);
         if types().any(|of_type| of_type.offerings.iter().any(|offering| offering.price_overlay_applied)) {
             annotations.insert("karpenter.sh/price-overlay-applied", "true");
         }

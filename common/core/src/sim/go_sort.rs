@@ -17,6 +17,12 @@ pub(super) fn sort_slice<T>(data: &mut [T], less: &impl Fn(&T, &T) -> bool) {
     quicksort(data, 0, end, limit, less);
 }
 
+/// Whether the sort would take this range, in which one element is out of place, for nearly sorted, and only shift
+/// that element.
+pub(super) fn would_only_shift<T>(data: &[T], less: &impl Fn(&T, &T) -> bool) -> bool {
+    data.len() >= LONG && choose_pivot(data, 0, data.len(), less).1 == Hint::Increasing
+}
+
 #[derive(PartialEq)]
 enum Hint {
     Unknown,

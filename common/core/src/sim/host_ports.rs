@@ -2,7 +2,7 @@
 //!
 //! Mirrors karpenter: pkg/scheduling/hostportusage.go. Init containers are not looked at.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use compact_str::CompactString;
 

@@ -17,12 +17,16 @@ mod finalize;
 mod go_sort;
 mod host_ports;
 mod node_claim;
+mod open_order;
 mod options;
 mod overlay;
 mod packed;
+pub mod pdb;
 pub mod pods;
 mod preferences;
 mod prepare;
+#[cfg(test)]
+mod properties;
 mod scheduler;
 mod solution;
 mod solve;

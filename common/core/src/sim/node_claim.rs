@@ -16,16 +16,36 @@ use super::volumes::{self, Volumes};
 use crate::model::{MinValuesPolicy, tolerates_all};
 
 impl Scheduler<'_> {
-    /// The first open claim that takes the pod. Their errors are never shown.
+    /// Position of the first open claim that takes the pod. Their errors are never shown; a claim that fails for
+    /// good is not looked at again by the same view.
     pub(super) fn find_claim(&mut self, class: usize, view: usize) -> Option<(usize, Placement)> {
+        let several = self.classes[class].alternatives.len() > 1;
         for position in 0..self.order.len() {
-            let claim = self.order[position] as usize;
+            let claim = self.order.claim(position);
+            if self.views[view].dead_claims.contains(claim) {
+                continue;
+            }
+            if !self.host_admits(view, self.claims[claim].host) {
+                self.views[view].dead_claims.insert(claim);
+                continue;
+            }
             // The claim is taken out while it is looked at: checking changes only what is remembered.
             let at = std::mem::replace(&mut self.claims[claim], Claim::nowhere());
-            let result = self.claim_can_add(&at, class, view, false);
+            let result = self.claim_can_add(&at, class, view, Purpose::Open);
             self.claims[claim] = at;
-            if let Ok(placement) = result {
-                return Some((claim, placement));
+            match result {
+                Ok(placement) => return Some((position, placement)),
+                Err(error) => {
+                    let dead = match error {
+                        ClaimError::Taints | ClaimError::VolumeLimit(_) | ClaimError::Requirements(_) => true,
+                        ClaimError::Volumes(..) => !several,
+                        ClaimError::Full(for_good) => for_good && !several,
+                        _ => false,
+                    };
+                    if dead {
+                        self.views[view].dead_claims.insert(claim);
+                    }
+                }
             }
         }
         None
@@ -61,14 +81,15 @@ impl Scheduler<'_> {
                 volumes: Volumes::new(),
                 reserved: Vec::new(),
                 pods: Vec::new(),
+                known_groups: 0,
             };
-            match self.claim_can_add(&claim, class, view, may_relax) {
+            match self.claim_can_add(&claim, class, view, Purpose::New { may_relax }) {
                 Ok(placement) => {
                     self.templates[template].min_values_relaxed = Some(placement.relaxed);
                     let position = self.claims.len();
                     self.claims.push(claim);
-                    self.order.push(position as u32);
                     self.place_on_claim(pod, class, position, placement);
+                    self.order.opened(position);
                     self.take_from_limits(position);
                     return Ok(Placed::Claim(position));
                 }
@@ -116,13 +137,17 @@ impl Scheduler<'_> {
         if self.limits[pool].is_empty() {
             return;
         }
-        let capacity = &self.lists[list].capacity;
-        let types = &self.claims[claim].types;
+        let of = &self.templates[template];
+        let list = &self.lists[list];
+        let mut spacious = true;
         for (column, left) in &mut self.limits[pool] {
-            let most = types.iter().map(|at| capacity[at][*column]).max().unwrap_or(0);
+            let most = list.largest_capacity(*column, &self.claims[claim].types);
             *left = left.saturating_sub(most);
+            spacious &= *left >= list.largest_capacity(*column, &of.types);
         }
-        self.templates[template].within_limits = None;
+        if !spacious {
+            self.templates[template].within_limits = None;
+        }
     }
 
     pub(super) fn place_on_claim(&mut self, pod: usize, class: usize, claim: usize, placement: Placement) {
@@ -150,7 +175,8 @@ impl Scheduler<'_> {
         }
         at.reserved = placement.reserved;
         let side = Side { set: at.set, host: Some(at.host) };
-        self.topology.register_host(at.host, &self.interner);
+        self.topology.register_host(at.host, at.known_groups, &self.interner);
+        at.known_groups = self.topology.groups.len();
         self.topology.record(
             of_class.label_class,
             &of_class.inverse_owned,
@@ -158,7 +184,6 @@ impl Scheduler<'_> {
             side,
             &self.interner,
         );
-        self.order_changed = true;
         self.remember_ties(pod);
     }
 
@@ -168,7 +193,7 @@ impl Scheduler<'_> {
         claim: &Claim,
         class: usize,
         view: usize,
-        may_relax: bool,
+        purpose: Purpose,
     ) -> Result<Placement, ClaimError> {
         let template = &self.templates[claim.template];
         let (of_class, of_view) = (&self.classes[class], &self.views[view]);
@@ -189,7 +214,7 @@ impl Scheduler<'_> {
         let types = attachable.as_ref().unwrap_or(&claim.types);
         let alternatives = of_class.alternatives.len();
         let mut result = if alternatives == 0 {
-            self.try_alternative(claim, class, view, Side { set: base, host }, types, may_relax)
+            self.try_alternative(claim, class, view, Side { set: base, host }, types, purpose)
         } else {
             let mut last = Err(ClaimError::Taints);
             for position in 0..alternatives {
@@ -199,9 +224,7 @@ impl Scheduler<'_> {
                 let set = self.interner.combine(base, wanted.rest, Open::WellKnown).filter(|_| on_host);
                 last = match set {
                     None => Err(ClaimError::Volumes(side, position)),
-                    Some(set) => {
-                        self.try_alternative(claim, class, view, Side { set, host }, types, may_relax)
-                    }
+                    Some(set) => self.try_alternative(claim, class, view, Side { set, host }, types, purpose),
                 };
                 if last.is_ok() {
                     break;
@@ -222,10 +245,15 @@ impl Scheduler<'_> {
         view: usize,
         side: Side,
         types: &Bits,
-        may_relax: bool,
+        purpose: Purpose,
     ) -> Result<Placement, ClaimError> {
-        let set = self.tighten(class, view, side, Open::WellKnown)?;
-        let (set, types, relaxed) = self.filter_types(claim, class, set, types, may_relax)?;
+        let set = self.tighten(view, side, Open::WellKnown)?;
+        let narrowed = set != side.set;
+        let (set, types, relaxed) =
+            self.filter_types(claim, class, set, types, purpose).map_err(|error| match error {
+                ClaimError::Full(_) => ClaimError::Full(!narrowed),
+                error => error,
+            })?;
         let reserved = self.reserve(claim, &types, set)?;
         Ok(Placement { set, types, reserved, volumes: None, relaxed })
     }
@@ -237,42 +265,82 @@ impl Scheduler<'_> {
         class: usize,
         set: SetId,
         types: &Bits,
-        may_relax: bool,
+        purpose: Purpose,
     ) -> Result<(SetId, Bits, bool), ClaimError> {
         let template = &self.templates[claim.template];
         let list = &mut self.lists[template.list];
         let facts = list.facts(set, &self.interner);
         let of_class = &self.classes[class];
-        let total = amounts::sum(&claim.requested, &of_class.amounts);
-        let (mut remaining, mut evaluated, mut fitting) =
-            (Bits::none(list.len()), Bits::none(list.len()), Bits::none(list.len()));
+        let mut remaining: Option<Bits> = None;
+        for (position, of_group) in template.group_types.iter().enumerate() {
+            if conflict(&claim.ports[position], &of_class.ports) {
+                continue;
+            }
+            let total = [&*claim.requested, &*of_class.amounts, &*template.group_rows[position]];
+            let mut fits = list.fitting(total, &facts);
+            fits.keep(of_group);
+            fits.keep(types);
+            fits.keep(&facts.compatible);
+            match &mut remaining {
+                Some(remaining) => remaining.extend(&fits),
+                None => remaining = Some(fits),
+            }
+        }
+        let remaining = remaining.filter(|remaining| !remaining.is_empty());
+        let unmet = remaining
+            .as_ref()
+            .map(|remaining| list.unmet_min_values(remaining, set, &self.interner, self.rules))
+            .unwrap_or_default();
+        match remaining {
+            Some(remaining) if unmet.is_empty() => Ok((set, remaining, false)),
+            Some(remaining) if matches!(purpose, Purpose::New { may_relax: true }) => {
+                let mut set = set;
+                for (key, count) in &unmet {
+                    if let Some(requirement) = self.interner.lookup(set, *key) {
+                        let mut lowered = self.interner.get(requirement).clone();
+                        lowered.min_values = Some(*count);
+                        let lowered = self.interner.requirement(lowered);
+                        set = self.interner.replaced(set, lowered);
+                    }
+                }
+                Ok((set, remaining, true))
+            }
+            _ if purpose == Purpose::Open => Err(ClaimError::Full(true)),
+            _ => {
+                let unmet = unmet.iter().map(|(key, _)| self.interner.key_name(*key).to_string()).collect();
+                Err(ClaimError::Types(Box::new(self.types_error(claim, class, set, types, unmet))))
+            }
+        }
+    }
+
+    /// Which criteria the types met, one by one and together.
+    fn types_error(
+        &mut self,
+        claim: &Claim,
+        class: usize,
+        set: SetId,
+        types: &Bits,
+        unmet: Vec<String>,
+    ) -> TypesError {
+        let template = &self.templates[claim.template];
+        let list = &mut self.lists[template.list];
+        let facts = list.facts(set, &self.interner);
+        let of_class = &self.classes[class];
+        let (mut evaluated, mut fitting) = (Bits::none(list.len()), Bits::none(list.len()));
         let mut groups = Vec::new();
         for (position, of_group) in template.group_types.iter().enumerate() {
             if conflict(&claim.ports[position], &of_class.ports) {
                 continue;
             }
             groups.push(position);
+            let total = [&*claim.requested, &*of_class.amounts, &*template.group_rows[position]];
+            let mut fits = list.fitting(total, &facts);
+            fits.keep(of_group);
+            fits.keep(types);
+            fitting.extend(&fits);
             let mut of_group = of_group.clone();
             of_group.keep(types);
-            let mut fits = list.fitting(&amounts::sum(&total, &template.group_rows[position]), &facts);
-            fits.keep(&of_group);
             evaluated.extend(&of_group);
-            fitting.extend(&fits);
-            fits.keep(&facts.compatible);
-            remaining.extend(&fits);
-        }
-        let unmet = list.unmet_min_values(&remaining, set, &self.interner, self.rules);
-        if !remaining.is_empty() && (unmet.is_empty() || may_relax) {
-            let mut set = set;
-            for (key, count) in &unmet {
-                if let Some(requirement) = self.interner.lookup(set, *key) {
-                    let mut lowered = self.interner.get(requirement).clone();
-                    lowered.min_values = Some(*count);
-                    let lowered = self.interner.requirement(lowered);
-                    set = self.interner.replaced(set, lowered);
-                }
-            }
-            return Ok((set, remaining, !unmet.is_empty()));
         }
         let mut elsewhere = fitting.clone();
         elsewhere.remove_all(&facts.compatible);
@@ -280,16 +348,16 @@ impl Scheduler<'_> {
         small.keep(&facts.compatible);
         small.keep(&facts.offered);
         small.remove_all(&fitting);
-        Err(ClaimError::Types(Box::new(TypesError {
+        TypesError {
             set,
             compatible: evaluated.meets(&facts.compatible),
             fits: !fitting.is_empty(),
             offered: evaluated.meets(&facts.offered),
             fits_elsewhere: !elsewhere.is_empty(),
             agrees_but_small: !small.is_empty(),
-            unmet: unmet.iter().map(|(key, _)| self.interner.key_name(*key).to_string()).collect(),
+            unmet,
             groups,
-        })))
+        }
     }
 
     /// The reservations the claim would hold one unit of each.
@@ -384,6 +452,19 @@ impl Claim {
             volumes: Volumes::new(),
             reserved: Vec::new(),
             pods: Vec::new(),
+            known_groups: 0,
         }
     }
+}
+
+/// Why a claim is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// It is open already: reasons are not kept, minValues not lowered.
+    Open,
+    /// To open it.
+    New {
+        /// Whether minValues may be lowered.
+        may_relax: bool,
+    },
 }

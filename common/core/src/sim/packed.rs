@@ -160,16 +160,6 @@ impl Interner {
         value
     }
 
-    /// Number of a value that may never have been seen.
-    pub(super) fn known_value(&self, key: Key, name: &str) -> Option<Value> {
-        self.values[key.0 as usize].index.get(name).copied()
-    }
-
-    /// How many values a key has so far.
-    pub(super) fn value_count(&self, key: Key) -> usize {
-        self.values[key.0 as usize].names.len()
-    }
-
     pub(super) fn key_name(&self, key: Key) -> &CompactString {
         &self.key_names[key.0 as usize]
     }
@@ -187,18 +177,6 @@ impl Interner {
         self.requirements.push(packed.clone());
         self.requirement_index.insert(packed, id);
         id
-    }
-
-    /// `key In [value]`.
-    pub(super) fn one_value(&mut self, key: Key, value: Value) -> ReqId {
-        self.requirement(Packed {
-            key,
-            complement: false,
-            values: SmallVec::from_slice(&[value]),
-            gte: None,
-            lte: None,
-            min_values: None,
-        })
     }
 
     /// `key In values`; nothing listed is `DoesNotExist`.
@@ -226,18 +204,6 @@ impl Interner {
             })
             .collect();
         (normalized, self.listed(normalized, &values))
-    }
-
-    /// `key Exists`.
-    pub(super) fn exists(&mut self, key: Key) -> ReqId {
-        self.requirement(Packed {
-            key,
-            complement: true,
-            values: SmallVec::new(),
-            gte: None,
-            lte: None,
-            min_values: None,
-        })
     }
 
     pub(super) fn get(&self, id: ReqId) -> &Packed {
@@ -468,14 +434,6 @@ impl Interner {
         let result = self.compatible(existing, incoming, open).then(|| self.union(existing, incoming));
         self.combined[memo].insert((existing, incoming), result);
         result
-    }
-
-    /// Values of a requirement in byte order.
-    pub(super) fn sorted_values(&self, id: ReqId) -> Vec<Value> {
-        let packed = self.get(id);
-        let mut values = packed.values.to_vec();
-        values.sort_by(|a, b| self.value_name(packed.key, *a).cmp(self.value_name(packed.key, *b)));
-        values
     }
 }
 

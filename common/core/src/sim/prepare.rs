@@ -15,6 +15,7 @@ use super::bits::Bits;
 use super::daemons::{self, Daemon};
 use super::default_constraints::Selectors;
 use super::host_ports::host_ports;
+use super::open_order::OpenOrder;
 use super::options::{ReservedMode, SolveOptions};
 use super::overlay;
 use super::packed::{HOSTNAME, Interner, SetId};
@@ -26,8 +27,9 @@ use super::topology::{CountedNode, DomainSource, Topology};
 use super::type_list::TypeList;
 use super::volumes::{self, LookupError, Storage, Volumes};
 use crate::model::{
-    InstanceType, LabelProfile, Labels, MinValuesPolicy, NodePool, PREFER_NO_SCHEDULE, Pod, PreferencePolicy,
-    Requirement, Requirements, ResourceList, Snapshot, StateNode, label_key, resource_name, state_nodes,
+    InstanceType, LabelProfile, Labels, MinValuesPolicy, NodePool, PREFER_NO_SCHEDULE, Pod, PodSpec,
+    PreferencePolicy, Requirement, Requirements, ResourceList, Snapshot, StateNode, label_key,
+    node_pool_hash, resource_name, state_nodes,
 };
 use crate::provider::{CloudProvider, InstanceTypesError};
 
@@ -220,12 +222,19 @@ pub(super) fn scheduler<'a>(
     let mut topology =
         Topology::new(&snapshot.objects.namespaces, settings.preference_policy == PreferencePolicy::Ignore);
 
-    let totals: Vec<Arc<ResourceList>> =
-        candidates.iter().map(|candidate| requests.requests(candidate.pod)).collect();
+    let mut specs = SpecPool::default();
+    let canonical: Vec<(usize, Arc<PodSpec>)> =
+        candidates.iter().map(|candidate| specs.canonical(&candidate.pod.spec)).collect();
+    let totals: Vec<Arc<ResourceList>> = candidates
+        .iter()
+        .zip(&canonical)
+        .map(|(candidate, (_, spec))| requests.requests_of(candidate.pod, spec))
+        .collect();
+    let distinct: FxHashMap<*const ResourceList, &ResourceList> =
+        totals.iter().map(|list| (Arc::as_ptr(list), &**list)).collect();
     let columns = Columns::new(
-        totals
-            .iter()
-            .map(|list| &**list)
+        distinct
+            .into_values()
             .chain(daemons.iter().map(|daemon| &daemon.requests))
             .chain(pools.iter().map(|pool| &pool.node_pool.spec.limits))
             .flat_map(ResourceList::names),
@@ -250,7 +259,7 @@ pub(super) fn scheduler<'a>(
             topology.sources.push(domain_source(pool, &lists[list], &mut interner, profile));
         }
     }
-    let batch = classes(world, candidates, &totals, &columns, &mut interner, &mut topology);
+    let batch = classes(world, candidates, &canonical, &totals, &columns, &mut interner, &mut topology);
     own_bound_inverse(world, candidates, &mut topology, &mut interner);
 
     let soft_taints = pools
@@ -274,8 +283,8 @@ pub(super) fn scheduler<'a>(
         limits: Vec::new(),
         nodes: Vec::new(),
         claims: Vec::new(),
-        order: Vec::new(),
-        order_changed: false,
+        order: OpenOrder::default(),
+        shapes: FxHashMap::default(),
         classes: Vec::new(),
         views: Vec::new(),
         pods: Vec::new(),
@@ -431,6 +440,7 @@ struct Batch {
 fn classes(
     world: &World<'_, '_>,
     candidates: &[Candidate<'_>],
+    specs: &[(usize, Arc<PodSpec>)],
     totals: &[Arc<ResourceList>],
     columns: &Columns,
     interner: &mut Interner,
@@ -440,13 +450,11 @@ fn classes(
     let defaults = &settings.default_spread_constraints;
     let defaulting = !defaults.is_empty() && world.snapshot.rules.has_default_spread_constraints();
     let selectors = defaulting.then(|| Selectors::new(&world.snapshot.objects));
-    let mut specs = SpecPool::default();
     let mut known: FxHashMap<ClassKey, usize> = FxHashMap::default();
     let mut batch = Batch { pods: Vec::with_capacity(candidates.len()), classes: Vec::new() };
-    for (candidate, total) in candidates.iter().zip(totals) {
+    for (candidate, (total, (spec_number, spec))) in candidates.iter().zip(totals.iter().zip(specs)) {
         let pod = candidate.pod;
         let metadata = &pod.metadata;
-        let spec = specs.canonical(&pod.spec);
         let has_claims = spec
             .volumes
             .iter()
@@ -455,8 +463,8 @@ fn classes(
         let key = ClassKey {
             namespace: metadata.namespace.clone(),
             labels: metadata.labels.clone(),
-            spec: Arc::clone(&spec),
-            requests: (**total).clone(),
+            spec: *spec_number,
+            requests: Arc::as_ptr(total) as usize,
             default_selector: selectors
                 .as_ref()
                 .filter(|_| deduces)
@@ -469,7 +477,7 @@ fn classes(
                 let profile = world.provider.labels();
                 let alternatives = world.storage.alternatives(pod, profile);
                 let registered = alternatives.is_ok();
-                let mut constraints = Constraints::of(&spec);
+                let mut constraints = Constraints::of(spec);
                 if let Some(selector) = key.default_selector.as_ref().filter(|_| registered) {
                     constraints.spreads = defaults
                         .iter()
@@ -488,14 +496,14 @@ fn classes(
                     amounts: columns.row(&requests),
                     rank: batch::rank(&requests),
                     requests,
-                    ports: host_ports(&spec),
+                    ports: host_ports(spec),
                     volumes: world.storage.volumes(pod).map_err(|error| LookupError(error.0)),
                     alternatives: alternatives
                         .unwrap_or_default()
                         .iter()
                         .map(|alternative| Demand::new(alternative, interner))
                         .collect(),
-                    claims_devices: batch::claims_devices(&spec),
+                    claims_devices: batch::claims_devices(spec),
                     registered,
                     inverse_owned: Vec::new(),
                     views: Vec::new(),
@@ -525,7 +533,7 @@ fn build_templates<'a>(scheduler: &mut Scheduler<'a>, pools: &mut [Pool<'a>], da
         let set = scheduler.interner.pack_set(&pool.requirements);
         let list = &mut scheduler.lists[list_position];
         let facts = list.facts(set, &scheduler.interner);
-        let mut types = list.fitting(&nothing, &facts);
+        let mut types = list.fitting([&nothing, &nothing, &nothing], &facts);
         types.keep(&facts.compatible);
         let unmet = list.unmet_min_values(&types, set, &scheduler.interner, scheduler.rules);
         let by_min_values = strict && !unmet.is_empty();
@@ -547,6 +555,7 @@ fn build_templates<'a>(scheduler: &mut Scheduler<'a>, pools: &mut [Pool<'a>], da
             group_types: Vec::new(),
             min_values_relaxed: None,
             within_limits: None,
+            hash: node_pool_hash(pool.node_pool),
         });
     }
     for template in &mut scheduler.templates {
@@ -596,7 +605,7 @@ fn build_nodes<'a>(
             .filter(|_| state.is_managed())
             .and_then(|pool| pools[pool].list.map(|_| Arc::clone(&pools[pool].types)));
         let node = build_node(scheduler, world, *state, types.as_deref(), daemons, requests);
-        scheduler.topology.register_host(node.host, &scheduler.interner);
+        scheduler.topology.register_host(node.host, 0, &scheduler.interner);
         scheduler.nodes.push(node);
     }
     scheduler.nodes.sort_by(|a, b| {

@@ -9,16 +9,19 @@ use std::rc::Rc;
 
 use compact_str::CompactString;
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use super::amounts::{self, Amounts, Columns};
 use super::batch::{BatchPod, Class, Demand, View};
-use super::bits::Bits;
+use super::bits::{Bits, GrowingBits};
 use super::daemons::{Daemon, Group};
 use super::errors::{AttemptError, ClaimError, TopologyError};
-use super::go_sort;
+use super::finalize::Shape;
 use super::host_ports::{HostPort, conflict};
+use super::open_order::OpenOrder;
 use super::packed::{HOSTNAME, Interner, Key, Open, ReqId, SetId, Value};
-use super::topology::{Side, Topology, requirement_of};
+use super::solution::TopologyKind;
+use super::topology::{Checks, GroupCheck, Side, Topology, requirement_of};
 use super::topology_group::{Check, Domains};
 use super::type_list::TypeList;
 use super::volumes::{self, Volumes};
@@ -58,6 +61,8 @@ pub(super) struct Template<'a> {
     pub min_values_relaxed: Option<bool>,
     /// Types that the limits leave now, remembered until the limits change.
     pub within_limits: Option<Rc<Bits>>,
+    /// Hash of the NodePool.
+    pub hash: u64,
 }
 
 /// An open claim.
@@ -73,6 +78,8 @@ pub(super) struct Claim {
     /// Reservations it holds one unit of.
     pub reserved: Vec<usize>,
     pub pods: Vec<usize>,
+    /// Topology constraints that know its host name.
+    pub known_groups: usize,
 }
 
 /// Where a pod would go on a claim.
@@ -104,8 +111,9 @@ pub(super) struct Scheduler<'a> {
     pub nodes: Vec<Node<'a>>,
     pub claims: Vec<Claim>,
     /// Claims in the order in which they are tried.
-    pub order: Vec<u32>,
-    pub order_changed: bool,
+    pub order: OpenOrder,
+    /// What claims with the same template, requirements and types have in common.
+    pub shapes: FxHashMap<(usize, SetId, Bits), Rc<Shape>>,
     pub classes: Vec<Class>,
     pub views: Vec<View>,
     pub pods: Vec<BatchPod>,
@@ -214,7 +222,15 @@ impl Scheduler<'_> {
         } else {
             Demand::new(&constraints.requirements(&profile), &mut self.interner)
         };
-        self.views.push(View { constraints, demand, strict, groups: None });
+        self.views.push(View {
+            constraints,
+            demand,
+            strict,
+            groups: None,
+            checks: Checks::default(),
+            dead_nodes: GrowingBits::default(),
+            dead_claims: GrowingBits::default(),
+        });
         self.views.len() - 1
     }
 
@@ -232,6 +248,7 @@ impl Scheduler<'_> {
         let groups =
             self.topology.own_forward(&owner.namespace, &owner.labels, constraints, &mut self.interner);
         self.views[view].groups = Some(groups);
+        self.views[view].checks.known_groups = usize::MAX;
     }
 
     fn add(&mut self, pod: usize, class: usize, view: usize) -> Result<Placed, AttemptError> {
@@ -244,19 +261,20 @@ impl Scheduler<'_> {
             }
             volumes => volumes.is_err(),
         };
-        if !lookup_failed && let Some((node, set)) = self.find_node(class, view) {
+        self.refresh_checks(class, view);
+        let hopeless = self.topology.is_hopeless(&self.views[view].checks);
+        if !lookup_failed
+            && !hopeless
+            && let Some((node, set)) = self.find_node(class, view)
+        {
             self.place_on_node(pod, class, node, set);
             return Ok(Placed::Node(node));
         }
-        if self.order_changed {
-            let claims = &self.claims;
-            go_sort::sort_slice(&mut self.order, &|a, b| {
-                claims[*a as usize].pods.len() < claims[*b as usize].pods.len()
-            });
-            self.order_changed = false;
-        }
-        if let Some((claim, placement)) = self.find_claim(class, view) {
+        self.order.settle();
+        if !hopeless && let Some((position, placement)) = self.find_claim(class, view) {
+            let claim = self.order.claim(position);
             self.place_on_claim(pod, class, claim, placement);
+            self.order.grew(position);
             return Ok(Placed::Claim(claim));
         }
         if self.templates.is_empty() {
@@ -265,31 +283,74 @@ impl Scheduler<'_> {
         self.open_claim(pod, class, view)
     }
 
+    /// Puts together what a view has to pass, where constraints were added since.
+    fn refresh_checks(&mut self, class: usize, view: usize) {
+        if self.views[view].checks.known_groups != self.topology.groups.len() {
+            let of_view = &mut self.views[view];
+            let forward = of_view.groups.as_deref().unwrap_or_default();
+            of_view.checks = self.topology.checks(
+                self.classes[class].label_class,
+                forward,
+                of_view.strict,
+                &self.interner,
+            );
+        }
+    }
+
+    /// The first existing node that takes the pod. Their errors are never shown. Taints, room, ports and labels
+    /// only get worse, so a node that fails on them is not looked at again by the same view.
     fn find_node(&mut self, class: usize, view: usize) -> Option<(usize, SetId)> {
-        (0..self.nodes.len()).find_map(|node| self.node_can_add(node, class, view).map(|set| (node, set)))
+        for node in 0..self.nodes.len() {
+            if self.views[view].dead_nodes.contains(node) {
+                continue;
+            }
+            if !self.node_has_room(node, class, view) || !self.host_admits(view, self.nodes[node].host) {
+                self.views[view].dead_nodes.insert(node);
+            } else if let Some(set) = self.node_can_add(node, class, view) {
+                return Some((node, set));
+            }
+        }
+        None
+    }
+
+    /// Whether a node fulfils what topology has no part in.
+    fn node_has_room(&self, node: usize, class: usize, view: usize) -> bool {
+        let (at, of_class, of_view) = (&self.nodes[node], &self.classes[class], &self.views[view]);
+        !at.overcommitted
+            && amounts::fits(&of_class.amounts, &at.remaining)
+            && tolerates_all(&at.taints, &of_view.constraints.tolerations)
+            && at.can_attach(of_class.volumes.as_ref().ok())
+            && !conflict(&at.ports, &of_class.ports)
+            && self.interner.compatible(at.set, of_view.demand.full, Open::Nothing)
+    }
+
+    /// Whether no constraint about hosts is against this one. Counts only grow: a no is final.
+    pub(super) fn host_admits(&self, view: usize, host: Value) -> bool {
+        let about_hosts = self.views[view].checks.all.iter().filter(|check| check.key == HOSTNAME);
+        about_hosts.into_iter().all(|check| {
+            let group = &self.topology.groups[check.group];
+            match group.identity.kind {
+                TopologyKind::AntiAffinity => group.count(host) == 0,
+                TopologyKind::Spread => {
+                    group.count(host) + i32::from(check.selects_itself) <= group.identity.max_skew
+                }
+                TopologyKind::Affinity => true,
+            }
+        })
     }
 
     fn node_can_add(&mut self, node: usize, class: usize, view: usize) -> Option<SetId> {
-        let (at, of_class, of_view) = (&self.nodes[node], &self.classes[class], &self.views[view]);
-        if !tolerates_all(&at.taints, &of_view.constraints.tolerations)
-            || !at.can_attach(of_class.volumes.as_ref().ok())
-            || conflict(&at.ports, &of_class.ports)
-            || at.overcommitted
-            || !amounts::fits(&of_class.amounts, &at.remaining)
-            || !self.interner.compatible(at.set, of_view.demand.full, Open::Nothing)
-        {
-            return None;
-        }
-        let (set, host) = (at.set, at.host);
-        let base = self.interner.combine(set, of_view.demand.full, Open::Nothing)?;
-        let alternatives = of_class.alternatives.len();
+        let (set, host) = (self.nodes[node].set, self.nodes[node].host);
+        let demand = self.views[view].demand.full;
+        let alternatives = self.classes[class].alternatives.len();
+        let base = self.interner.combine(set, demand, Open::Nothing)?;
         if alternatives == 0 {
-            return self.tighten(class, view, Side { set: base, host: Some(host) }, Open::Nothing).ok();
+            return self.tighten(view, Side { set: base, host: Some(host) }, Open::Nothing).ok();
         }
         (0..alternatives).find_map(|alternative| {
             let wanted = self.classes[class].alternatives[alternative].full;
             let set = self.interner.combine(base, wanted, Open::Nothing)?;
-            self.tighten(class, view, Side { set, host: Some(host) }, Open::Nothing).ok()
+            self.tighten(view, Side { set, host: Some(host) }, Open::Nothing).ok()
         })
     }
 
@@ -315,36 +376,18 @@ impl Scheduler<'_> {
     }
 
     /// Narrows a node to the domains that every constraint of the pod, and every constraint against it, allows.
-    pub(super) fn tighten(
-        &mut self,
-        class: usize,
-        view: usize,
-        side: Side,
-        open: Open,
-    ) -> Result<SetId, ClaimError> {
+    pub(super) fn tighten(&mut self, view: usize, side: Side, open: Open) -> Result<SetId, ClaimError> {
         self.ties.clear();
-        let label_class = self.classes[class].label_class;
-        let strict = self.views[view].strict;
-        let mut narrowed: Vec<(Key, ReqId)> = Vec::new();
-        let forward = self.views[view].groups.as_ref().map_or(0, Vec::len);
-        let inverse = self.topology.inverse_of(label_class).len();
-        for position in 0..forward + inverse {
-            let group = if position < forward {
-                match &self.views[view].groups {
-                    Some(groups) => groups[position],
-                    None => continue,
-                }
-            } else {
-                self.topology.inverse_of(label_class)[position - forward]
-            };
-            let at = &self.topology.groups[group];
-            let key = at.key();
+        let mut narrowed: SmallVec<[(Key, ReqId); 4]> = SmallVec::new();
+        for position in 0..self.views[view].checks.all.len() {
+            let GroupCheck { group, key, selects_itself, pod } = self.views[view].checks.all[position];
             let check = Check {
-                selects_itself: self.topology.selects(group, label_class),
-                pod: self.interner.lookup(strict, key),
+                selects_itself,
+                pod,
                 node: requirement_of(side, key, &self.interner),
                 host: side.host.filter(|_| key == HOSTNAME),
             };
+            let at = &self.topology.groups[group];
             match at.next_domains(&check, &self.interner, &mut self.ties) {
                 Domains::Host => {}
                 Domains::None => {

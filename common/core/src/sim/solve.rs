@@ -9,6 +9,7 @@ use compact_str::CompactString;
 use super::buffers;
 use super::errors::AttemptError;
 use super::options::SolveOptions;
+use super::pdb::PdbLimits;
 use super::pods::{is_owned_by_daemon_set, is_owned_by_node, is_provisionable};
 use super::preferences::Constraints;
 use super::prepare::{self, Candidate, Pool, World};
@@ -19,7 +20,6 @@ use super::solution::{
 };
 use super::validation::validate;
 use super::volumes::Storage;
-use crate::disruption::pdb::PdbLimits;
 use crate::model::{Pod, Snapshot, StateNode};
 use crate::provider::CloudProvider;
 
@@ -187,7 +187,12 @@ fn finish(
     mut decisions: Vec<PodDecision>,
     mut results: Vec<Result<Placed, AttemptError>>,
 ) -> Solution {
-    let finished: Vec<_> = (0..scheduler.claims.len()).map(|claim| scheduler.finish(claim)).collect();
+    let finished: Vec<_> = (0..scheduler.claims.len())
+        .map(|claim| {
+            let pool = scheduler.templates[scheduler.claims[claim].template].pool;
+            scheduler.shape(claim, &pools[pool].labels)
+        })
+        .collect();
     let mut positions: Vec<Option<usize>> = Vec::new();
     let mut kept = 0;
     for (claim, of) in finished.iter().enumerate() {
@@ -231,7 +236,7 @@ fn finish(
         .map(|(claim, of)| {
             let pool = &pools[scheduler.templates[scheduler.claims[claim].template].pool];
             let members = moved_pods(&scheduler.claims[claim].pods);
-            scheduler.node_claim(claim, of, members, &pool.labels, exceeded(pool))
+            scheduler.node_claim(claim, of, members, exceeded(pool))
         })
         .collect();
     Solution {

@@ -70,6 +70,7 @@ impl Scheduler<'_> {
             ClaimError::Topology(error) => self.topology_text(error),
             ClaimError::TopologyClash(side, wanted) => self.clash(*side, *wanted),
             ClaimError::Types(error) => self.types_text(class, template, error),
+            ClaimError::Full(_) => "no instance type is left of the open claim".to_owned(),
             ClaimError::Reserved(reserved) => reserved.text().to_owned(),
             ClaimError::OnlyFullReservations => {
                 "the only compatible reserved offering is full; falling through to other NodePools".to_owned()

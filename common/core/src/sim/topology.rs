@@ -57,9 +57,30 @@ pub(super) struct CountedNode<'a> {
     pub set: Option<SetId>,
 }
 
+/// Constraints that a view of a pod has to pass.
+#[derive(Default)]
+pub(super) struct Checks {
+    /// How many groups there were when this was put together.
+    pub known_groups: usize,
+    /// In the controller's order.
+    pub all: Vec<GroupCheck>,
+}
+
+/// One constraint to pass.
+#[derive(Clone, Copy)]
+pub(super) struct GroupCheck {
+    pub group: usize,
+    pub key: Key,
+    /// Whether the constraint selects the pod itself.
+    pub selects_itself: bool,
+    /// What the pod demands of the key, without preferences.
+    pub pod: Option<ReqId>,
+}
+
 #[derive(Default)]
 struct Selecting {
-    seen: usize,
+    /// Per group: whether it selects the class.
+    verdicts: Vec<bool>,
     forward: Vec<usize>,
     inverse: Vec<usize>,
 }
@@ -138,26 +159,53 @@ impl<'a> Topology<'a> {
 
     fn refresh(&mut self, class: LabelClass) {
         let position = class.0 as usize;
-        for group in self.selecting[position].seen..self.groups.len() {
-            if self.selects(group, class) {
-                let selecting = &mut self.selecting[position];
-                let list =
-                    if self.groups[group].inverse { &mut selecting.inverse } else { &mut selecting.forward };
-                list.push(group);
+        for group in self.selecting[position].verdicts.len()..self.groups.len() {
+            let selects = self.selects(group, class);
+            let inverse = self.groups[group].inverse;
+            let selecting = &mut self.selecting[position];
+            selecting.verdicts.push(selects);
+            match (selects, inverse) {
+                (false, _) => {}
+                (true, true) => selecting.inverse.push(group),
+                (true, false) => selecting.forward.push(group),
             }
         }
-        self.selecting[position].seen = self.groups.len();
     }
 
-    /// Inverse constraints that select this class, in order of creation.
-    pub(super) fn inverse_of(&mut self, class: LabelClass) -> &[usize] {
+    /// What a pod of this class has to pass: the constraints it states, then inverse ones that select it.
+    pub(super) fn checks(
+        &mut self,
+        class: LabelClass,
+        forward: &[usize],
+        strict: SetId,
+        interner: &Interner,
+    ) -> Checks {
         self.refresh(class);
-        &self.selecting[class.0 as usize].inverse
+        let selecting = &self.selecting[class.0 as usize];
+        let all = forward
+            .iter()
+            .chain(&selecting.inverse)
+            .map(|group| {
+                let key = self.groups[*group].key();
+                GroupCheck {
+                    group: *group,
+                    key,
+                    selects_itself: selecting.verdicts[*group],
+                    pod: interner.lookup(strict, key),
+                }
+            })
+            .collect();
+        Checks { known_groups: self.groups.len(), all }
     }
 
-    /// A host name that can be scheduled to.
-    pub(super) fn register_host(&mut self, host: Value, interner: &Interner) {
-        for group in self.groups.iter_mut().filter(|group| group.key() == HOSTNAME) {
+    /// Whether no node can pass: some anti-affinity has no domain left.
+    pub(super) fn is_hopeless(&self, checks: &Checks) -> bool {
+        checks.all.iter().any(|check| self.groups[check.group].is_exhausted())
+    }
+
+    /// A host name that can be scheduled to, in constraints from position `known` on.
+    pub(super) fn register_host(&mut self, host: Value, known: usize, interner: &Interner) {
+        for group in self.groups[known..].iter_mut().filter(|group| group.key() == HOSTNAME) {
             group.register(host, interner);
         }
     }
@@ -509,7 +557,8 @@ fn spread_group(
         tolerations: odd_ones(constraints.tolerations.iter().map(toleration_identity).collect()),
     };
     let filter = NodeFilter {
-        terms: (honors_affinity && !terms.is_empty())
+        // A term without requirements lets every node count.
+        terms: (honors_affinity && !terms.iter().any(Requirements::is_empty) && !terms.is_empty())
             .then(|| terms.iter().map(|term| interner.pack_set(term)).collect()),
         tolerations: (!ignores_taints).then(|| constraints.tolerations.clone()),
     };

@@ -35,6 +35,9 @@ pub(super) struct TypeList {
     fitting: Vec<Vec<(i128, Bits)>>,
     facts: FxHashMap<SetId, Rc<Facts>>,
     overlaps: FxHashMap<ReqId, Rc<Bits>>,
+    launch_orders: FxHashMap<SetId, Rc<Vec<(usize, f64)>>>,
+    /// Per column: types by descending capacity.
+    largest: Vec<Vec<usize>>,
     keys: Vec<Key>,
 }
 
@@ -122,10 +125,19 @@ impl TypeList {
             fitting: Vec::new(),
             facts: FxHashMap::default(),
             overlaps: FxHashMap::default(),
+            launch_orders: FxHashMap::default(),
+            largest: Vec::new(),
             keys,
             types,
         };
         list.build_rows(columns, rules);
+        list.largest = (0..columns.len())
+            .map(|column| {
+                let mut order: Vec<usize> = (0..list.len()).collect();
+                order.sort_by_key(|at| std::cmp::Reverse(list.capacity[*at][column]));
+                order
+            })
+            .collect();
         list
     }
 
@@ -156,6 +168,12 @@ impl TypeList {
                 amounts.into_iter().map(with_at_least).collect()
             })
             .collect();
+    }
+
+    /// The largest capacity of a column among some types; zero without any.
+    pub(super) fn largest_capacity(&self, column: usize, types: &Bits) -> i128 {
+        let largest = self.largest[column].iter().find(|at| types.contains(**at));
+        largest.map_or(0, |at| self.capacity[*at][column])
     }
 
     pub(super) fn len(&self) -> usize {
@@ -208,13 +226,16 @@ impl TypeList {
         bits
     }
 
-    /// Types with a row that has an offering and room for `total`.
-    pub(super) fn fitting(&self, total: &[i128], facts: &Facts) -> Bits {
+    /// Types with a row that has an offering and room for three rows of amounts together.
+    pub(super) fn fitting(&self, total: [&[i128]; 3], facts: &Facts) -> Bits {
         let mut rows = self.sound.clone();
         rows.keep(&facts.offered_rows);
-        for (column, asked) in total.iter().enumerate().filter(|(_, asked)| **asked > 0) {
-            let steps = &self.fitting[column];
-            match steps.get(steps.partition_point(|(amount, _)| amount < asked)) {
+        for (column, steps) in self.fitting.iter().enumerate() {
+            let asked = total[0][column].saturating_add(total[1][column]).saturating_add(total[2][column]);
+            if asked <= 0 {
+                continue;
+            }
+            match steps.get(steps.partition_point(|(amount, _)| *amount < asked)) {
                 Some((_, bits)) => rows.keep(bits),
                 None => return Bits::none(self.len()),
             }
@@ -227,8 +248,24 @@ impl TypeList {
         types
     }
 
+    /// Types with their prices under a set of requirements, cheapest first, equal prices by name; worked out once
+    /// per set.
+    pub(super) fn launch_order(&mut self, set: SetId, interner: &Interner) -> Rc<Vec<(usize, f64)>> {
+        if let Some(order) = self.launch_orders.get(&set) {
+            return Rc::clone(order);
+        }
+        let mut order: Vec<(usize, f64)> =
+            (0..self.len()).map(|at| (at, self.price(at, set, interner))).collect();
+        order.sort_by(|a, b| {
+            a.1.total_cmp(&b.1).then_with(|| self.types[a.0].name.cmp(&self.types[b.0].name))
+        });
+        let order = Rc::new(order);
+        self.launch_orders.insert(set, Rc::clone(&order));
+        order
+    }
+
     /// Price a type sorts by under these requirements; infinite where nothing can be launched.
-    pub(super) fn price(&self, type_index: usize, set: SetId, interner: &Interner) -> f64 {
+    fn price(&self, type_index: usize, set: SetId, interner: &Interner) -> f64 {
         self.offerings[type_index]
             .iter()
             .filter(|offering| offering.launchable && interner.compatible(set, offering.set, Open::WellKnown))

@@ -1,12 +1,12 @@
 //! PodDisruptionBudgets as the disruption controller looks at them before it starts anything.
 //!
 //! Mirrors karpenter: pkg/utils/pdb/pdb.go. It does not subtract: one allowed disruption lets a node with five
-//! pods of that PDB pass. What the API server will answer to each eviction is [`super::eviction`].
+//! pods of that PDB pass. What the API server will answer to each eviction is [`crate::disruption::eviction`].
 
 use jiff::Timestamp;
 
 use crate::model::{IntOrPercent, Pod, PodDisruptionBudget, Snapshot, selects};
-use crate::sim::pods;
+use super::pods;
 
 /// All PodDisruptionBudgets, by namespace and name.
 #[derive(Debug, Clone)]
