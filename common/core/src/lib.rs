@@ -17,6 +17,7 @@ pub mod apply;
 pub mod disruption;
 pub mod explain;
 pub mod model;
+pub mod preview;
 pub mod provider;
 pub mod report;
 pub mod sim;
