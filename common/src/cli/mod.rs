@@ -3,7 +3,9 @@
 //! Groups are clap structs to be flattened into a verb's own; each knows how to become what the edges need.
 
 mod args;
+mod paste;
 mod run;
 
 pub use args::{CatalogFlags, ClusterFlags, OutputFlags, ScopeFlags, SourceFlags};
+pub use paste::{quoted, repeated_flags};
 pub use run::{main, parse, run};

@@ -36,23 +36,28 @@ struct Document<'a, T> {
 /// # Errors
 /// When the body cannot be serialised, which is a bug.
 pub fn document<T: Serialize>(kind: &str, body: &T, as_yaml: bool) -> Result<String, Error> {
-    let document = Document { api_version: API_VERSION, kind, body };
+    object(&Document { api_version: API_VERSION, kind, body }, as_yaml)
+}
+
+/// Any value as YAML, else JSON. Ends with a line end.
+///
+/// # Errors
+/// When it cannot be serialised, which is a bug.
+pub fn object<T: Serialize>(value: &T, as_yaml: bool) -> Result<String, Error> {
     let failed = |error: &dyn std::fmt::Display| {
-        Error::usage(format!("a {kind} cannot be written"))
-            .cause(error)
-            .hint("this is a bug: please report it")
+        Error::usage("the answer cannot be written").cause(error).hint("this is a bug: please report it")
     };
     if as_yaml {
         let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
         let mut text = String::new();
-        serde_saphyr::to_fmt_writer_with_options(&mut text, &document, options)
+        serde_saphyr::to_fmt_writer_with_options(&mut text, value, options)
             .map_err(|error| failed(&error))?;
         if !text.ends_with('\n') {
             text.push('\n');
         }
         Ok(text)
     } else {
-        let mut text = serde_json::to_string_pretty(&document).map_err(|error| failed(&error))?;
+        let mut text = serde_json::to_string_pretty(value).map_err(|error| failed(&error))?;
         text.push('\n');
         Ok(text)
     }

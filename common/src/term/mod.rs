@@ -11,7 +11,7 @@ mod table;
 mod wrap;
 
 pub use figures::{age, amount, clock, dollars_per_hour, dollars_per_month, duration};
-pub use json::{Format, document};
+pub use json::{Format, document, object};
 pub use out::{Captured, Out};
 pub use style::{ColorChoice, Label, Style, Symbols};
 pub use table::Table;
