@@ -7,9 +7,9 @@
 mod aws;
 mod cluster;
 mod proof;
-mod reader;
 mod smoke;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use karp_cluster::Servers;
@@ -30,13 +30,45 @@ fn main() -> ExitCode {
 
 /// Builds what is missing first, so that what this machine lacks is said once and in one line.
 fn prepare(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
+    // Answers that were recorded before, compared without any server.
+    if let Some(folder) = std::env::var_os("KARP_REPLAY") {
+        return replays(Path::new(&folder));
+    }
     if !arguments.list {
         Servers::build_or_reuse()?;
         KarpenterServer::kwok()?;
         KarpenterServer::aws()?;
     }
     // What Karpenter does with each scenario, written down for comparison: a command, not a test.
-    if std::env::var_os("KARP_RECORD").is_some() { recordings() } else { Ok(tests()) }
+    if std::env::var_os("KARP_RECORD").is_some() {
+        return recordings();
+    }
+    let mut trials = tests();
+    trials.extend(proofs()?);
+    Ok(trials)
+}
+
+/// Karpenter and `preview` on the same cluster: a part of the scenarios, or with `KARP_PROOF=all` all of them.
+fn proofs() -> anyhow::Result<Vec<Trial>> {
+    let is_all = std::env::var("KARP_PROOF").is_ok_and(|which| which == "all");
+    let scenarios = proof::all()?.into_iter();
+    let chosen = scenarios.filter(|scenario| is_all || proof::PART.contains(&scenario.name.as_str()));
+    let one = |scenario: proof::Scenario| {
+        Trial::test(format!("proof::{}", scenario.name), move || {
+            outcome(cluster::with_karpenter(&scenario.environment, |plane, karpenter| {
+                proof::prove(&proof::record(plane, karpenter, &scenario)?)
+            }))
+        })
+    };
+    Ok(chosen.map(one).collect())
+}
+
+fn replays(folder: &Path) -> anyhow::Result<Vec<Trial>> {
+    let one = |folder: PathBuf| {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Trial::test(format!("replay::{name}"), move || outcome(proof::prove(&folder)))
+    };
+    Ok(proof::recorded(folder)?.into_iter().map(one).collect())
 }
 
 fn tests() -> Vec<Trial> {
@@ -44,10 +76,6 @@ fn tests() -> Vec<Trial> {
         test("smoke::the_scheduler_marks_pods_unschedulable", smoke::the_scheduler_marks_pods_unschedulable),
         test("smoke::a_user_without_rights_is_forbidden", smoke::a_user_without_rights_is_forbidden),
         test("smoke::karpenter_launches_what_pods_need", smoke::karpenter_launches_what_pods_need),
-        test("reader::live_and_dump_are_the_same", reader::live_and_dump_are_the_same),
-        test("reader::a_forbidden_kind_is_a_gap", reader::a_forbidden_kind_is_a_gap),
-        test("reader::one_namespace_may_be_enough", reader::one_namespace_may_be_enough),
-        test("reader::failures_name_the_next_command", reader::failures_name_the_next_command),
         test(
             "aws::the_aws_provider_launches_from_an_ec2_node_class",
             aws::the_aws_provider_launches_from_an_ec2_node_class,
@@ -64,7 +92,7 @@ fn recordings() -> anyhow::Result<Vec<Trial>> {
     let recording = |scenario: proof::Scenario| {
         Trial::test(format!("record::{}", scenario.name), move || {
             outcome(cluster::with_karpenter(&scenario.environment, |plane, karpenter| {
-                proof::record(plane, karpenter, &scenario)
+                proof::record(plane, karpenter, &scenario).map(|_| ())
             }))
         })
     };

@@ -67,6 +67,21 @@ impl Observed {
         Ok(Self { claims, pods })
     }
 
+    /// Reads what was left in an evidence folder.
+    pub(crate) fn from_json(value: &Value) -> Self {
+        let claims = value["nodeClaims"].as_array().into_iter().flatten();
+        let pods = value["pods"].as_object().into_iter().flatten();
+        let word = |word: &Value| match (word["nominated"].as_str(), word["failed"].as_str()) {
+            (Some(target), _) => Word::Nominated(target.to_owned()),
+            (_, Some(message)) => Word::Failed(message.to_owned()),
+            _ => Word::Silent,
+        };
+        Self {
+            claims: claims.map(|claim| (text(&claim["metadata"]["name"]), claim.clone())).collect(),
+            pods: pods.map(|(name, said)| (name.clone(), word(said))).collect(),
+        }
+    }
+
     /// For the evidence folder.
     pub(crate) fn to_json(&self) -> Value {
         let pods: BTreeMap<&str, Value> = self

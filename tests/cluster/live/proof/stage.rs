@@ -18,8 +18,8 @@ metadata: {name: default}
 ";
 
 /// Plays the scenario with a Karpenter that runs with its settings, in an empty cluster, and leaves
-/// the cluster as Karpenter found it and what it made of it in the scenario's folder.
-pub(crate) fn record(plane: &ControlPlane, karpenter: &Karpenter, scenario: &Scenario) -> Result<()> {
+/// the cluster as Karpenter found it and what it made of it in the scenario's folder, which is returned.
+pub(crate) fn record(plane: &ControlPlane, karpenter: &Karpenter, scenario: &Scenario) -> Result<PathBuf> {
     let kubectl = plane.kubectl();
     kubectl.create(NODE_CLASS)?;
     create(&kubectl, &scenario.before.surroundings)?;
@@ -47,7 +47,7 @@ pub(crate) fn record(plane: &ControlPlane, karpenter: &Karpenter, scenario: &Sce
     fs::write(folder.join("dump.json"), &dump)?;
     let observed = Observed::collect(plane, &serde_json::from_slice(&dump)?)?;
     fs::write(folder.join("karpenter.json"), serde_json::to_vec_pretty(&observed.to_json())?)?;
-    Ok(())
+    Ok(folder)
 }
 
 /// Creates the batch and returns the cluster as Karpenter will find it.
