@@ -5,8 +5,8 @@
 
 use jiff::Timestamp;
 
-use crate::model::{IntOrPercent, Pod, PodDisruptionBudget, Snapshot, selects};
 use super::pods;
+use crate::model::{IntOrPercent, Pod, PodDisruptionBudget, Snapshot, selects};
 
 /// All PodDisruptionBudgets, by namespace and name.
 #[derive(Debug, Clone)]

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::{Outcome, Solution, SolveOptions, solve};
 use crate::model::{
-    AllowUndefined, Condition, LabelSelector, NodeClaimSpec, NodePool, Pod, PodAffinity,
-    PodAffinityTerm, Quantity, RequirementSpec, Requirements, ResourceList, Snapshot, Taint, Toleration,
+    AllowUndefined, Condition, LabelSelector, NodeClaimSpec, NodePool, Pod, PodAffinity, PodAffinityTerm,
+    Quantity, RequirementSpec, Requirements, ResourceList, Snapshot, Taint, Toleration,
     TopologySpreadConstraint, tolerates_all,
 };
 use crate::provider::{CloudProvider, KwokProvider};
@@ -78,7 +78,8 @@ fn pool(name: &str, weight: i32, tainted: bool) -> NodePool {
     pool.spec.weight = Some(weight);
     pool.spec.limits = [("cpu", Quantity::from_units(60))].into_iter().collect();
     let taint = Taint { key: "team".into(), effect: "NoSchedule".into(), value: None, time_added: None };
-    let mut spec = NodeClaimSpec { taints: tainted.then_some(taint).into_iter().collect(), ..Default::default() };
+    let mut spec =
+        NodeClaimSpec { taints: tainted.then_some(taint).into_iter().collect(), ..Default::default() };
     spec.node_class_ref.group = "karpenter.kwok.sh".into();
     spec.node_class_ref.kind = "KWOKNodeClass".into();
     spec.node_class_ref.name = "default".into();
