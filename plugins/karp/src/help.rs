@@ -8,10 +8,10 @@ use crate::verbs::{Section, VERBS};
 pub(crate) fn overview(style: &Style) -> String {
     let mut text = String::from("What will Karpenter do, why, and the smallest change that alters it.\n\n");
     let example = |command: &str, about: &str| {
-        format!("  {}{about}\n", style.paint(Label::Hint, &format!("{command:<42}")))
+        format!("  {}{about}\n", style.paint(Label::Hint, &format!("{command:<46}")))
     };
     text.push_str(&example("kubectl karp explain", "why pods are Pending"));
-    text.push_str(&example("kubectl karp explain --from example:workshop", "  no cluster needed"));
+    text.push_str(&example("kubectl karp explain --from example:workshop", "no cluster needed"));
     for (section, title) in [(Section::Ask, "Ask"), (Section::Keep, "Keep")] {
         text.push_str(&format!("\n{title}\n"));
         for verb in VERBS.iter().filter(|verb| verb.section == section) {

@@ -35,6 +35,18 @@ pub(crate) struct Verb {
 /// All of them, in the order of the overview.
 pub(crate) const VERBS: &[Verb] = &[
     Verb {
+        name: "explain",
+        section: Section::Ask,
+        about: "Why a pod does or does not schedule, and what would change it",
+        run: Some(kubectl_karp_explain::run),
+    },
+    Verb {
+        name: "preview",
+        section: Section::Ask,
+        about: "The nodes Karpenter would launch, or what an edit would do",
+        run: Some(kubectl_karp_preview::run),
+    },
+    Verb {
         name: "drift",
         section: Section::Ask,
         about: "What is drifted, by which field, and when it will roll",

@@ -36,9 +36,10 @@ impl Scheduler<'_> {
             match result {
                 Ok(placement) => return Some((position, placement)),
                 Err(error) => {
+                    // Requirements are no reason: a pod that joins with `NotIn` defines a key that was undefined,
+                    // and then `In` passes too.
                     let dead = match error {
-                        ClaimError::Taints | ClaimError::VolumeLimit(_) | ClaimError::Requirements(_) => true,
-                        ClaimError::Volumes(..) => !several,
+                        ClaimError::Taints | ClaimError::VolumeLimit(_) => true,
                         ClaimError::Full(for_good) => for_good && !several,
                         _ => false,
                     };

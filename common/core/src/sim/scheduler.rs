@@ -297,8 +297,9 @@ impl Scheduler<'_> {
         }
     }
 
-    /// The first existing node that takes the pod. Their errors are never shown. Taints, room, ports and labels
-    /// only get worse, so a node that fails on them is not looked at again by the same view.
+    /// The first existing node that takes the pod. Their errors are never shown. Taints, room and ports only
+    /// get worse, so a node that fails on them is not looked at again by the same view. Labels may get better: a
+    /// pod that lands with `NotIn` defines a key that was undefined, and then `In` passes too.
     fn find_node(&mut self, class: usize, view: usize) -> Option<(usize, SetId)> {
         for node in 0..self.nodes.len() {
             if self.views[view].dead_nodes.contains(node) {
@@ -306,14 +307,19 @@ impl Scheduler<'_> {
             }
             if !self.node_has_room(node, class, view) || !self.host_admits(view, self.nodes[node].host) {
                 self.views[view].dead_nodes.insert(node);
-            } else if let Some(set) = self.node_can_add(node, class, view) {
+            } else if self.interner.compatible(
+                self.nodes[node].set,
+                self.views[view].demand.full,
+                Open::Nothing,
+            ) && let Some(set) = self.node_can_add(node, class, view)
+            {
                 return Some((node, set));
             }
         }
         None
     }
 
-    /// Whether a node fulfils what topology has no part in.
+    /// Whether a node has what can only become less.
     fn node_has_room(&self, node: usize, class: usize, view: usize) -> bool {
         let (at, of_class, of_view) = (&self.nodes[node], &self.classes[class], &self.views[view]);
         !at.overcommitted
@@ -321,7 +327,6 @@ impl Scheduler<'_> {
             && tolerates_all(&at.taints, &of_view.constraints.tolerations)
             && at.can_attach(of_class.volumes.as_ref().ok())
             && !conflict(&at.ports, &of_class.ports)
-            && self.interner.compatible(at.set, of_view.demand.full, Open::Nothing)
     }
 
     /// Whether no constraint about hosts is against this one. Counts only grow: a no is final.
