@@ -7,6 +7,7 @@
 pub mod catalog;
 pub mod cli;
 pub mod cluster;
+pub mod cordon;
 pub mod decode;
 pub mod snapshot;
 pub mod term;

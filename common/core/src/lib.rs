@@ -15,6 +15,7 @@
 pub mod anonymize;
 pub mod apply;
 pub mod disruption;
+pub mod drain;
 pub mod explain;
 pub mod model;
 pub mod preview;

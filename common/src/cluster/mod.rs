@@ -2,8 +2,8 @@
 //!
 //! Configuration as kubectl has it ([`ClusterOptions`]), exec plugins run once, bounded retries, concurrent paged lists
 //! that are decoded page by page into the trimmed model. A kind that may not be read becomes a gap; only a cluster
-//! that does not answer at all, or lets nothing be read, is an error. Nothing here writes, and nothing here knows what
-//! the objects are for.
+//! that does not answer at all, or lets nothing be read, is an error. [`Writer`] is the only thing that changes
+//! anything; nothing here knows what the objects are for.
 
 mod connection;
 mod exec;
@@ -13,6 +13,7 @@ mod request;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod write;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use jiff::Timestamp;
 use karp_core::report::{Error, ErrorKind};
 
 pub use connection::current_namespace;
+pub use write::{Reply, Request, Writer, ask};
 
 use crate::decode::{ControllerDeployment, Counts, Decoded};
 

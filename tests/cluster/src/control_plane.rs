@@ -318,6 +318,15 @@ impl ControlPlane {
         self.runtime.block_on(future)
     }
 
+    /// Lets a future run beside the test, on the harness's own runtime.
+    pub fn spawn_task<F>(&self, future: F) -> tokio::task::JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.runtime.spawn(future)
+    }
+
     /// The real kubectl, as the administrator of this control plane.
     #[must_use]
     pub fn kubectl(&self) -> Kubectl {

@@ -13,6 +13,7 @@ pub mod aws;
 pub mod bulk;
 pub mod certificates;
 pub mod control_plane;
+pub mod faults;
 pub mod karpenter;
 pub mod karpenter_aws;
 pub mod kubeconfig;
@@ -24,6 +25,7 @@ pub mod servers;
 pub mod wait;
 
 pub use control_plane::{ControlPlane, ControlPlaneOptions};
+pub use faults::{Fault, Faults};
 pub use karpenter::{Karpenter, KarpenterOptions};
 pub use karpenter_aws::{KarpenterAws, KarpenterAwsOptions};
 pub use kubectl::Kubectl;

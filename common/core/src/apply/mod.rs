@@ -26,7 +26,7 @@ struct Context {
 }
 
 /// Status of a pod for which the scheduler has found no place; gated pods have not been looked at.
-fn unscheduled(at: Timestamp, is_gated: bool) -> PodStatus {
+pub(crate) fn unscheduled(at: Timestamp, is_gated: bool) -> PodStatus {
     let reason = if is_gated { "SchedulingGated" } else { "Unschedulable" };
     let condition = Condition {
         kind: "PodScheduled".into(),

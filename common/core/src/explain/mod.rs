@@ -46,6 +46,7 @@ pub use index::{ClaimSource, ObjectIndex};
 pub use launch::{NoImage, no_image};
 pub use nodes::{Failure, NodeFacts, failures, node_reasons};
 pub use owners::{Owner, manager_of, owner_of};
+pub(crate) use place::of_claim as new_node_place;
 pub use place::{new_node_text, price_text, types_text};
 pub use situations::Situation;
 pub use topology::{TopologyWish, wishes_of};

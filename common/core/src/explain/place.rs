@@ -16,7 +16,7 @@ use crate::sim::{ExistingNode, NewNodeClaim, Solution};
 const TYPES_LISTED: usize = 10;
 
 /// The place that a new NodeClaim is.
-pub(super) fn of_claim(
+pub(crate) fn of_claim(
     claim: &NewNodeClaim,
     solution: &Solution,
     index: &ObjectIndex<'_>,

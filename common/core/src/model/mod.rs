@@ -78,7 +78,7 @@ pub use quantity::{Format, ParseQuantityError, Quantity};
 pub use requirement::{Operator, Requirement, RequirementSpec, parse_integer};
 pub use requirements::{AllowUndefined, Incompatible, Requirements};
 pub use resources::{ResourceList, name as resource_name};
-pub use selector::{LabelSelector, NodeSelectorTerm, SelectorExpression, selects};
+pub use selector::{LabelSelector, NodeSelectorTerm, SelectorExpression, parse_selector, selects};
 pub use snapshot::{
     CLUSTER_SCOPED, Gap, KINDS, ListReader, ListVisitor, Object, ObjectDecoder, Objects, Snapshot,
     TakenAtSource, WORKLOAD_KINDS, is_node_class,

@@ -59,6 +59,67 @@ impl LabelSelector {
     }
 }
 
+/// Reads a selector as kubectl's `-l` does: `app=web,tier!=cache,zone in (a,b),env notin (x),gpu,!legacy`.
+///
+/// # Errors
+/// What part of the text is no selector.
+pub fn parse_selector(text: &str) -> Result<LabelSelector, String> {
+    let mut selector = LabelSelector::default();
+    let (mut depth, mut start) = (0_usize, 0);
+    let mut parts = Vec::new();
+    for (at, letter) in text.char_indices() {
+        match letter {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => {
+                parts.push(&text[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[start..]);
+    for part in parts.into_iter().map(str::trim) {
+        if part.is_empty() {
+            return Err(format!("{text:?} has an empty part"));
+        }
+        selector.match_expressions.push(parse_expression(part)?);
+    }
+    Ok(selector)
+}
+
+fn parse_expression(part: &str) -> Result<SelectorExpression, String> {
+    let wrong = || format!("{part:?} is no part of a label selector");
+    let checked = |key: &str, operator: &str, values: Vec<CompactString>| {
+        let is_word =
+            |text: &str| text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_./".contains(letter));
+        if key.is_empty() || !is_word(key) || !values.iter().all(|value| is_word(value)) {
+            return Err(wrong());
+        }
+        Ok(SelectorExpression { key: key.into(), operator: operator.into(), values })
+    };
+    if let Some(head) = part.strip_suffix(')') {
+        let (head, values) = head.split_once('(').ok_or_else(wrong)?;
+        let mut words = head.split_whitespace();
+        let (key, operator) = (words.next().ok_or_else(wrong)?, words.next().ok_or_else(wrong)?);
+        let operator = match operator {
+            "in" => "In",
+            "notin" => "NotIn",
+            _ => return Err(wrong()),
+        };
+        return checked(key, operator, values.split(',').map(|value| value.trim().into()).collect());
+    }
+    if let Some(key) = part.strip_prefix('!') {
+        return checked(key.trim(), "DoesNotExist", Vec::new());
+    }
+    for (sign, operator) in [("!=", "NotIn"), ("==", "In"), ("=", "In")] {
+        if let Some((key, value)) = part.split_once(sign) {
+            return checked(key.trim(), operator, vec![value.trim().into()]);
+        }
+    }
+    checked(part, "Exists", Vec::new())
+}
+
 /// Whether an optional selector selects these labels.
 pub fn selects(selector: Option<&LabelSelector>, labels: &Labels) -> bool {
     selector.is_some_and(|selector| selector.matches(labels))

@@ -1,0 +1,43 @@
+//! The question before the first write.
+
+use std::io::IsTerminal;
+
+use karp_common::term::Out;
+use karp_core::drain::DrainPlan;
+use karp_core::drain::report::PodAction;
+use karp_core::report::Error;
+
+use crate::words::{count, subject};
+
+/// Asks, unless `--yes` was given. Deleting past PDBs takes more than a letter: a name must be typed.
+///
+/// # Errors
+/// No terminal to ask on, or the answer is no.
+pub(crate) fn confirm(plan: &DrainPlan, yes: bool, out: &mut Out<'_>) -> Result<(), Error> {
+    if yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Error::usage("no terminal to ask on").hint("add --yes"));
+    }
+    let names: Vec<_> = plan.nodes.iter().map(|node| &node.name).collect();
+    let pods = count(plan.count(PodAction::Evict) + plan.count(PodAction::Wait), "pod");
+    let (question, wanted) = if plan.options.disable_eviction {
+        let wanted = match &names[..] {
+            [one] => one.to_string(),
+            many => format!("{} nodes", many.len()),
+        };
+        (format!("Delete {pods} past their PodDisruptionBudgets? Type {wanted:?} to go on:"), wanted)
+    } else {
+        (format!("Drain {}: evict {pods}? [y/N]", subject(&names)), "y".to_owned())
+    };
+    out.message(&question);
+    let line = karp_common::cluster::ask().unwrap_or_default();
+    let answer = line.trim();
+    let agreed = if plan.options.disable_eviction {
+        answer == wanted
+    } else {
+        answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes")
+    };
+    if agreed { Ok(()) } else { Err(Error::usage("not confirmed: nothing was changed")) }
+}

@@ -1,0 +1,331 @@
+//! The cluster that a drain works on: what it looks at, and the deeds as requests.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use compact_str::CompactString;
+use jiff::Timestamp;
+use karp_common::cluster::{Reply, Request, Writer};
+use karp_core::drain::{
+    Answer, DRAIN_ANNOTATION, DrainPlan, Journal, NodeView, SURGE_LABEL, SURGE_PRIORITY_CLASS, Stepper,
+    Target, View, placeholder,
+};
+use karp_core::model::{Node, NodeClaim, Pod, condition_is_true};
+use karp_core::report::Error;
+use serde_json::json;
+
+use crate::apply::Cluster;
+
+/// The real cluster.
+pub(crate) struct Live<'a> {
+    writer: &'a Writer,
+    plan: &'a DrainPlan,
+    surge_image: &'a str,
+    /// What was seen of every target; nodes whose turn has not come are not read again.
+    seen: BTreeMap<CompactString, (NodeView, Option<CompactString>)>,
+    looked: bool,
+    stale: BTreeSet<CompactString>,
+    clock: Timestamp,
+    surged: RefCell<bool>,
+}
+
+impl<'a> Live<'a> {
+    pub(crate) fn new(writer: &'a Writer, plan: &'a DrainPlan, surge_image: &'a str) -> Self {
+        Self {
+            writer,
+            plan,
+            surge_image,
+            seen: BTreeMap::new(),
+            looked: false,
+            stale: BTreeSet::new(),
+            clock: plan.taken_at,
+            surged: RefCell::new(false),
+        }
+    }
+
+    fn refresh(&mut self, name: &CompactString, with_pods: bool) -> Result<(), Error> {
+        let Some(node) = self.writer.get::<Node>(&node_path(name))? else {
+            self.seen.remove(name);
+            return Ok(());
+        };
+        self.clock = self.writer.date().unwrap_or(self.clock).max(self.clock);
+        let annotation = node.metadata.annotations.get(DRAIN_ANNOTATION);
+        let journal = annotation.map(|text| Journal::parse(name, text)).transpose().map_err(|error| {
+            Error::usage(error.to_string())
+                .hint(format!("kubectl annotate node {name} {DRAIN_ANNOTATION}- removes it"))
+        })?;
+        let pods = match with_pods {
+            true => {
+                Some(self.writer.list::<Pod>(&format!("/api/v1/pods?fieldSelector=spec.nodeName%3D{name}"))?)
+            }
+            false => None,
+        };
+        let planned = self.plan.nodes.iter().find(|found| found.name == *name);
+        let claim = planned
+            .and_then(|planned| planned.node_claim.as_ref())
+            .filter(|_| self.plan.options.delete_nodeclaim);
+        let node_claim = match claim {
+            Some(claim) => self.writer.get::<NodeClaim>(&claim_path(claim))?.map(|found| {
+                (found.metadata.name.clone(), found.metadata.uid.clone(), found.metadata.is_deleting())
+            }),
+            None => None,
+        };
+        let view = NodeView {
+            uid: node.metadata.uid.clone(),
+            unschedulable: node.spec.unschedulable,
+            journal,
+            pods,
+            node_claim,
+        };
+        self.seen.insert(name.clone(), (view, node.metadata.resource_version.clone()));
+        Ok(())
+    }
+
+    fn write_node(&mut self, node: &str, uid: &str, journal: &Journal, cordon: bool) -> Answer {
+        self.stale.insert(node.into());
+        let version = self.seen.get(node).and_then(|(_, version)| version.clone());
+        let mut body =
+            json!({"metadata": {"uid": uid, "annotations": {DRAIN_ANNOTATION: journal.to_string()}}});
+        if cordon {
+            body["spec"] = json!({"unschedulable": true});
+            // What was read decides what an abort puts back: it must still be so.
+            body["metadata"]["resourceVersion"] = json!(version);
+        }
+        answer(self.writer.send(Request::merge_patch(&node_path(node), body, false)))
+    }
+
+    fn ready_by_owner(&self) -> Result<BTreeMap<CompactString, usize>, Error> {
+        let namespaces: BTreeSet<&str> = self.plan.pods().map(|pod| pod.namespace.as_str()).collect();
+        let mut counts = BTreeMap::new();
+        for namespace in namespaces {
+            let pods = self.writer.list::<Pod>(&format!("/api/v1/namespaces/{namespace}/pods"))?;
+            count_ready(&pods, &mut counts);
+        }
+        Ok(counts)
+    }
+
+    fn placed(&self) -> Result<(usize, usize), Error> {
+        let path = format!(
+            "/api/v1/namespaces/{SURGE_PRIORITY_CLASS}/pods?labelSelector={SURGE_LABEL}%3D{}",
+            self.plan.id
+        );
+        let pods = self.writer.list::<Pod>(&path)?;
+        let mut ready: BTreeMap<CompactString, bool> = BTreeMap::new();
+        let mut placed = 0;
+        for node in pods.iter().filter_map(|pod| pod.node_name.clone()) {
+            let is_ready = match ready.get(&node) {
+                Some(known) => *known,
+                None => {
+                    let found = self.writer.get::<Node>(&node_path(&node))?;
+                    let is_ready =
+                        found.is_some_and(|node| condition_is_true(&node.status.conditions, "Ready"));
+                    ready.insert(node, is_ready);
+                    is_ready
+                }
+            };
+            placed += usize::from(is_ready);
+        }
+        Ok((pods.len(), placed))
+    }
+}
+
+/// Ready pods by uid of their controller.
+pub(crate) fn count_ready(pods: &[Pod], counts: &mut BTreeMap<CompactString, usize>) {
+    for pod in pods.iter().filter(|pod| pod.is_ready() && pod.is_active()) {
+        if let Some(owner) = pod.metadata.controller() {
+            *counts.entry(owner.uid.clone()).or_default() += 1;
+        }
+    }
+}
+
+impl Cluster for Live<'_> {
+    fn look(&mut self, stepper: &Stepper) -> Result<View, Error> {
+        let names: Vec<CompactString> = self.plan.nodes.iter().map(|node| node.name.clone()).collect();
+        let with_pods: BTreeSet<CompactString> = stepper.wants_pods().into_iter().collect();
+        let deleting: BTreeSet<CompactString> = stepper
+            .states()
+            .filter(|(_, state)| **state == karp_core::drain::NodeState::Deleting)
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in &names {
+            let wanted = with_pods.contains(name) || deleting.contains(name);
+            if !self.looked || wanted || self.stale.contains(name) {
+                self.refresh(name, with_pods.contains(name))?;
+                self.stale.remove(name);
+            } else if let Some((view, _)) = self.seen.get_mut(name) {
+                view.pods = None;
+            }
+        }
+        self.looked = true;
+        let ready_by_owner =
+            if stepper.wants_replacements() { self.ready_by_owner()? } else { BTreeMap::new() };
+        let surge = if stepper.wants_surge() { self.placed()? } else { (0, 0) };
+        let nodes = self.seen.iter().map(|(name, (view, _))| (name.clone(), view.clone())).collect();
+        Ok(View { now: self.clock, nodes, ready_by_owner, surge })
+    }
+
+    fn cordon(&mut self, node: &str, uid: &str, journal: &Journal) -> Answer {
+        self.write_node(node, uid, journal, true)
+    }
+
+    fn mark(&mut self, node: &str, uid: &str, journal: &Journal) -> Answer {
+        self.write_node(node, uid, journal, false)
+    }
+
+    fn evict(&mut self, pods: &[Target]) -> Vec<Answer> {
+        let request =
+            |pod: &Target| Request::evict(&pod.namespace, &pod.name, &pod.uid, pod.grace_seconds, false);
+        self.writer.send_all(pods.iter().map(request).collect()).into_iter().map(answer).collect()
+    }
+
+    fn delete(&mut self, pods: &[Target]) -> Vec<Answer> {
+        let request = |pod: &Target| {
+            let path = format!("/api/v1/namespaces/{}/pods/{}", pod.namespace, pod.name);
+            Request::delete(&path, Some(&pod.uid), pod.grace_seconds, false)
+        };
+        self.writer.send_all(pods.iter().map(request).collect()).into_iter().map(answer).collect()
+    }
+
+    fn delete_node_claim(&mut self, name: &str, uid: &str) -> Answer {
+        answer(self.writer.send(Request::delete(&claim_path(name), Some(uid), None, false)))
+    }
+
+    fn surge(&mut self, pods: &[Target]) -> Result<Vec<CompactString>, Answer> {
+        let labels = json!({SURGE_LABEL: self.plan.id});
+        let class = json!({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass",
+            "metadata": {"name": SURGE_PRIORITY_CLASS}, "value": -1, "globalDefault": false,
+            "preemptionPolicy": "Never", "description": "Placeholders of kubectl karp drain --surge"});
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace",
+            "metadata": {"name": SURGE_PRIORITY_CLASS, "labels": labels}});
+        let base = [("/apis/scheduling.k8s.io/v1/priorityclasses", class), ("/api/v1/namespaces", namespace)];
+        for (path, object) in base {
+            made(self.writer.send(Request::create(path, object)))?;
+        }
+        *self.surged.borrow_mut() = true;
+        // Admission wants the namespace's default service account.
+        let account = format!("/api/v1/namespaces/{SURGE_PRIORITY_CLASS}/serviceaccounts/default");
+        for _ in 0..20 {
+            if matches!(self.writer.get::<serde_json::Value>(&account), Ok(Some(_))) {
+                break;
+            }
+            self.writer.sleep(Duration::from_millis(250));
+        }
+        let mut requests = Vec::new();
+        for target in pods {
+            let seen = self.seen.get(&target.node).and_then(|(view, _)| view.pods.as_ref());
+            let pod = seen.and_then(|pods| pods.iter().find(|pod| pod.metadata.uid == target.uid));
+            let planned = self.plan.pods().find(|pod| pod.uid == target.uid);
+            let zones: BTreeSet<CompactString> =
+                planned.iter().flat_map(|pod| &pod.volumes).flat_map(|volume| volume.zones.clone()).collect();
+            let zones: Vec<CompactString> = zones.into_iter().collect();
+            if let Some(pod) = pod {
+                let body = placeholder(pod, &self.plan.id, self.surge_image, &zones);
+                requests
+                    .push(Request::create(&format!("/api/v1/namespaces/{SURGE_PRIORITY_CLASS}/pods"), body));
+            }
+        }
+        for reply in self.writer.send_all(requests) {
+            made(reply)?;
+        }
+        Ok(pods.iter().map(|pod| pod.uid.clone()).collect())
+    }
+
+    fn end_surge(&mut self) {
+        if *self.surged.borrow() {
+            end_surge(self.writer);
+        }
+    }
+
+    fn sleep(&mut self, time: Duration) {
+        self.writer.sleep(time);
+    }
+
+    fn interrupts(&self) -> usize {
+        self.writer.interrupts()
+    }
+}
+
+/// Takes away what `--surge` made: the namespace with its placeholders, and the PriorityClass.
+pub(crate) fn end_surge(writer: &Writer) {
+    for path in [
+        format!("/api/v1/namespaces/{SURGE_PRIORITY_CLASS}"),
+        format!("/apis/scheduling.k8s.io/v1/priorityclasses/{SURGE_PRIORITY_CLASS}"),
+    ] {
+        // Whoever is left is of the lowest priority and goes with the next drain or abort.
+        drop(writer.send(Request::delete(&path, None, None, false)));
+    }
+}
+
+/// What exists already is as good as made.
+fn made(reply: Reply) -> Result<(), Answer> {
+    match reply {
+        Reply::Done(_) | Reply::Conflict(_) => Ok(()),
+        other => Err(answer(other)),
+    }
+}
+
+pub(crate) fn answer(reply: Reply) -> Answer {
+    match reply {
+        Reply::Done(_) => Answer::Accepted,
+        Reply::Gone => Answer::Gone,
+        Reply::Conflict(_) => Answer::Conflict,
+        Reply::NotNow { retry_after_seconds, message, .. } => Answer::NotNow { retry_after_seconds, message },
+        Reply::Never(message) => Answer::Never { message },
+        Reply::Unknown(message) => Answer::Unknown { message },
+    }
+}
+
+/// What an abort did to a node.
+pub(crate) enum Aborted {
+    /// It takes pods again.
+    Uncordoned,
+    /// It was cordoned before the drain.
+    LeftCordoned,
+    /// No drain of ours is on it.
+    NothingToUndo,
+    /// Its NodeClaim is being deleted.
+    TooLate,
+}
+
+/// Puts a node back as it was before its drain.
+pub(crate) fn abort(writer: &Writer, name: &str) -> Result<Aborted, Error> {
+    let mut last = String::new();
+    for _ in 0..10 {
+        let Some(node) = writer.get::<Node>(&node_path(name))? else {
+            return Err(Error::not_found(format!("nodes {name:?} not found")));
+        };
+        let Some(text) = node.metadata.annotations.get(DRAIN_ANNOTATION) else {
+            return Ok(Aborted::NothingToUndo);
+        };
+        let journal = Journal::parse(name, text).map_err(|error| Error::usage(error.to_string()))?;
+        if journal.phase == karp_core::drain::Phase::Deleting {
+            return Ok(Aborted::TooLate);
+        }
+        let unschedulable = if journal.was_unschedulable { json!(true) } else { json!(null) };
+        let body = json!({
+            "metadata": {"uid": node.metadata.uid, "resourceVersion": node.metadata.resource_version,
+                "annotations": {DRAIN_ANNOTATION: null}},
+            "spec": {"unschedulable": unschedulable},
+        });
+        match writer.send(Request::merge_patch(&node_path(name), body, false)) {
+            Reply::Done(_) if journal.was_unschedulable => return Ok(Aborted::LeftCordoned),
+            Reply::Done(_) => return Ok(Aborted::Uncordoned),
+            Reply::Never(message) => {
+                return Err(Error::unreachable(format!("not allowed to change node/{name}")).cause(message));
+            }
+            other => last = format!("{other:?}"),
+        }
+        writer.sleep(Duration::from_millis(500));
+    }
+    Err(Error::new(karp_core::report::ErrorKind::HalfWay, format!("node/{name} could not be put back"))
+        .cause(last))
+}
+
+pub(crate) fn node_path(name: &str) -> String {
+    format!("/api/v1/nodes/{name}")
+}
+
+fn claim_path(name: &str) -> String {
+    format!("/apis/karpenter.sh/v1/nodeclaims/{name}")
+}
