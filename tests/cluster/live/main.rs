@@ -6,7 +6,9 @@
 
 mod aws;
 mod cluster;
+mod drain;
 mod proof;
+mod reader;
 mod smoke;
 
 use std::path::{Path, PathBuf};
@@ -76,6 +78,18 @@ fn tests() -> Vec<Trial> {
         test("smoke::the_scheduler_marks_pods_unschedulable", smoke::the_scheduler_marks_pods_unschedulable),
         test("smoke::a_user_without_rights_is_forbidden", smoke::a_user_without_rights_is_forbidden),
         test("smoke::karpenter_launches_what_pods_need", smoke::karpenter_launches_what_pods_need),
+        test("reader::live_and_dump_are_the_same", reader::live_and_dump_are_the_same),
+        test("reader::a_forbidden_kind_is_a_gap", reader::a_forbidden_kind_is_a_gap),
+        test("reader::one_namespace_may_be_enough", reader::one_namespace_may_be_enough),
+        test("reader::failures_name_the_next_command", reader::failures_name_the_next_command),
+        test("drain::cordon_and_back", drain::cordon_and_back),
+        test("drain::refusal_and_abort", drain::refusal_and_abort),
+        test(
+            "drain::drains_of_one_to_fifty_nodes_break_no_budget",
+            drain::drains_of_one_to_fifty_nodes_break_no_budget,
+        ),
+        test("drain::killed_drains_go_on", drain::killed_drains_go_on),
+        test("drain::surge_then_delete_the_node_claim", drain::surge_then_delete_the_node_claim),
         test(
             "aws::the_aws_provider_launches_from_an_ec2_node_class",
             aws::the_aws_provider_launches_from_an_ec2_node_class,

@@ -105,7 +105,9 @@ pub(super) fn read(
         .iter()
         .any(|pool| matches!(pool.eligibility, PoolEligibility::NoInstanceTypes(_)));
     if untyped {
-        landing.uncertain.push("instance types of a NodePool are not known: new nodes are not predicted".into());
+        landing
+            .uncertain
+            .push("instance types of a NodePool are not known: new nodes are not predicted".into());
     } else if idle {
         landing.uncertain.push("places: no NodePool is in use, kube-scheduler alone decides".into());
     }

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::{Outcome, Solution, SolveOptions, solve};
 use crate::model::{
     AllowUndefined, Condition, LabelSelector, NodeClaimSpec, NodePool, Pod, PodAffinity, PodAffinityTerm,
-    Quantity, RequirementSpec, Requirements, ResourceList, Snapshot, Taint, Toleration,
-    TopologySpreadConstraint, tolerates_all,
+    Quantity, Requirements, ResourceList, Snapshot, Taint, Toleration, TopologySpreadConstraint,
+    tolerates_all,
 };
 use crate::provider::{CloudProvider, KwokProvider};
 

@@ -201,9 +201,10 @@ fn label_value_errors(value: &str) -> Vec<String> {
         errors.push("must be no more than 63 bytes".to_owned());
     }
     if !value.is_empty() && !is_name(value) {
-        errors.push(format!(
+        errors.push(
             "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
-        ));
+                .to_owned(),
+        );
     }
     errors
 }
