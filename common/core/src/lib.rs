@@ -12,7 +12,6 @@
 //! (what flows out). This crate knows no clock, network, terminal, file or environment: one snapshot in, one
 //! report out. [`apply`] makes the snapshot that would be: files applied, workloads scaled, nodes gone. The modelled Karpenter versions stand in [`model::RuleSet`].
 
-pub mod anonymize;
 pub mod apply;
 pub mod disruption;
 pub mod drain;

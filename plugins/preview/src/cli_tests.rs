@@ -41,8 +41,7 @@ fn pending_pods() {
 
     + 3 pods   fit on 3 existing nodes
     x 2 pods   deploy/search -n shop
-               spot: pod nodeSelector capacity-type=on-demand, NodePool spot has
-               capacity-type [spot]
+               spot: pod nodeSelector capacity-type=on-demand, NodePool has [spot]
                on-demand: limit cpu 2, in use 0, 2 left; smallest type that fits has
                4 (c-4x)
     prices: as in testdata/types.json
@@ -67,7 +66,7 @@ fn pending_pods_at_120_columns_and_wide() {
 
     + 3 pods   fit on 3 existing nodes
     x 2 pods   deploy/search -n shop
-               spot: pod nodeSelector capacity-type=on-demand, NodePool spot has capacity-type [spot]
+               spot: pod nodeSelector capacity-type=on-demand, NodePool has [spot]
                on-demand: limit cpu 2, in use 0, 2 left; smallest type that fits has 4 (c-4x)
     prices: as in testdata/types.json
     not read: daemonsets (none in cluster.yaml): DaemonSet overhead is missing
@@ -91,8 +90,7 @@ fn every_pod_with_its_place() {
 
     + 3 pods   fit on 3 existing nodes
     x 2 pods   deploy/search -n shop
-               spot: pod nodeSelector capacity-type=on-demand, NodePool spot has
-               capacity-type [spot]
+               spot: pod nodeSelector capacity-type=on-demand, NodePool has [spot]
                on-demand: limit cpu 2, in use 0, 2 left; smallest type that fits has
                4 (c-4x)
 
@@ -127,8 +125,7 @@ fn manifests_that_are_not_applied() {
 
     + 6 pods   fit on 3 existing nodes
     x 2 pods   deploy/search -n shop
-               spot: pod nodeSelector capacity-type=on-demand, NodePool spot has
-               capacity-type [spot]
+               spot: pod nodeSelector capacity-type=on-demand, NodePool has [spot]
                on-demand: limit cpu 2, in use 0, 2 left; smallest type that fits has
                4 (c-4x)
     without this change: 1 new node, 2 pods pending, $0.0600/h ($44/mo)
@@ -156,8 +153,7 @@ fn a_workload_scaled_and_a_node_left_out() {
 
     + 3 pods   fit on 3 existing nodes
     x 2 pods   deploy/search -n shop
-               spot: pod nodeSelector capacity-type=on-demand, NodePool spot has
-               capacity-type [spot]
+               spot: pod nodeSelector capacity-type=on-demand, NodePool has [spot]
                on-demand: limit cpu 2, in use 0, 2 left; smallest type that fits has
                4 (c-4x)
     without this change: 1 new node, 2 pods pending, $0.0600/h ($44/mo)
@@ -406,12 +402,12 @@ fn the_built_in_example() {
 
     x 1 pod    deploy/ledger -n shop
                offerings: pod nodeSelector capacity-type=on-demand, NodePool spot
-               has capacity-type [spot]
+               has [spot]
     x 1 pod    job/train -n ml
                resources: asks 4 nvidia.com/gpu, no type of NodePool spot has any
     x 1 pod    sts/postgres -n shop
-               pvc/data-postgres-0 is not bound to
-               pv/pvc-0b2d0287-4e66-5cad-83a1-b8f601d9e4d7 yet
+               offerings: pvc/data-postgres-0 is in us-east-1d, NodePool spot has
+               zones [us-east-1a us-east-1b us-east-1c]
     prices: on-demand list us-east-1 2026-07-20 (embedded); spot not known here, so
       <= its on-demand price
     uncertain: EC2 picks spot type and zone itself, from up to 60 types: total

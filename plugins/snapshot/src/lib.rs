@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 use karp_common::cli::parse;
 use karp_common::snapshot::{Packing, read, read_files, write};
 use karp_common::term::{Format, Out, document};
-use karp_core::anonymize::anonymize;
 use karp_core::report::{Error, ExitCode};
 
 use cli::Cli;
@@ -39,25 +38,18 @@ pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Erro
             out.warn(&note);
         }
     }
-    let replaced = if cli.anonymize {
-        let (anonymous, replaced) = anonymize(&snapshot, &karp_core::provider::aws::label_profile());
-        snapshot = anonymous;
-        Some(replaced)
-    } else {
-        None
-    };
     let packing = Packing::of(&cli.file);
     if cli.file == STDOUT {
         let mut bytes = Vec::new();
         write(&snapshot, packing, &mut bytes)?;
         let text = String::from_utf8(bytes).map_err(|_| Error::usage("packed bytes cannot go to stdout"))?;
         out.print(&text);
-        let saved = Saved::of(&snapshot, "stdout", text.len() as u64, replaced);
+        let saved = Saved::of(&snapshot, "stdout", text.len() as u64);
         out.message(saved.text().trim_end());
         return Ok(ExitCode::Done);
     }
     let bytes = save(&cli.file, |file| write(&snapshot, packing, file))?;
-    let saved = Saved::of(&snapshot, &cli.file, bytes, replaced);
+    let saved = Saved::of(&snapshot, &cli.file, bytes);
     match cli.output.output {
         Format::Json => out.print(&document("SavedSnapshot", &saved, false)?),
         Format::Yaml => out.print(&document("SavedSnapshot", &saved, true)?),
@@ -132,24 +124,12 @@ mod tests {
         assert_eq!((code, stderr.as_str()), (ExitCode::Done, ""));
         let stdout = stdout.replace(first, "first.json");
         insta::assert_snapshot!(stdout, @r"
-        snapshot/first.json written: 2 nodes, 35 pods, 1 NodePool, 111 kB
+        snapshot/first.json written: 2 nodes, 35 pods, 1 NodePool, 113 kB
         left out: Secrets, ConfigMap data, env values
         ");
         assert_eq!(check(&[second, "--from", first]).0, ExitCode::Done);
         assert_eq!(check(&[third, "--from", second]).0, ExitCode::Done);
         assert_eq!(std::fs::read(first).unwrap(), std::fs::read(third).unwrap());
-    }
-
-    #[test]
-    fn anonymous_snapshots_hold_no_name() {
-        let (code, stdout, _) = check(&["-", "--from", "example:workshop", "--anonymize"]);
-        assert_eq!(code, ExitCode::Done);
-        for name in
-            ["ledger", "postgres", "inflate", "train-x7k2p", "ip-10-0", "i-0a10c0de", "vol-0a10", "workshop"]
-        {
-            assert!(!stdout.contains(name), "{name} is still there");
-        }
-        assert!(stdout.contains("us-east-1d") && stdout.contains("m5.large"));
     }
 
     #[cfg(unix)]

@@ -1,6 +1,5 @@
 //! What was saved, in words.
 
-use karp_core::anonymize::Replaced;
 use karp_core::model::{Gap, Snapshot};
 use serde::Serialize;
 
@@ -14,19 +13,13 @@ pub(crate) struct Saved {
     nodes: usize,
     pods: usize,
     node_pools: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    replaced_names: Option<usize>,
     left_out: Vec<&'static str>,
     gaps: Vec<Gap>,
 }
 
 impl Saved {
     /// The facts about a file.
-    pub(crate) fn of(snapshot: &Snapshot, file: &str, bytes: u64, replaced: Option<Replaced>) -> Self {
-        let mut left_out = vec!["Secrets", "ConfigMap data", "env values"];
-        if let Some(replaced) = &replaced {
-            left_out.extend(&replaced.left_out);
-        }
+    pub(crate) fn of(snapshot: &Snapshot, file: &str, bytes: u64) -> Self {
         Saved {
             file: file.to_owned(),
             bytes,
@@ -34,8 +27,7 @@ impl Saved {
             nodes: snapshot.objects.nodes.len(),
             pods: snapshot.objects.pods.len(),
             node_pools: snapshot.objects.node_pools.len(),
-            replaced_names: replaced.map(|replaced| replaced.names),
-            left_out,
+            left_out: vec!["Secrets", "ConfigMap data", "env values"],
             gaps: snapshot.gaps.clone(),
         }
     }
@@ -53,9 +45,7 @@ impl Saved {
             count(self.node_pools, "NodePool"),
             size(self.bytes)
         );
-        let replaced =
-            self.replaced_names.map_or_else(String::new, |names| format!("; {names} names replaced"));
-        text.push_str(&format!("left out: {}{replaced}\n", self.left_out.join(", ")));
+        text.push_str(&format!("left out: {}\n", self.left_out.join(", ")));
         if !self.gaps.is_empty() {
             let gaps: Vec<String> =
                 self.gaps.iter().map(|gap| format!("{} ({})", gap.kind, gap.reason)).collect();
