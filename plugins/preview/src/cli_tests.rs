@@ -172,8 +172,7 @@ fn a_workload_scaled_and_a_node_left_out() {
 
     + 2 pods   fit on 2 existing nodes
     x 2 pods   deploy/search -n shop
-               spot: pod nodeSelector capacity-type=on-demand, NodePool spot has
-               capacity-type [spot]
+               spot: pod nodeSelector capacity-type=on-demand, NodePool has [spot]
                on-demand: limit cpu 2, in use 0, 2 left; smallest type that fits has
                4 (c-4x)
     without this change: 1 new node, 2 pods pending, $0.0600/h ($44/mo)
