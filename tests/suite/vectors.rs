@@ -28,3 +28,18 @@ fn check(folder: &str, scenarios: usize) -> Result<()> {
 fn scheduling_answers_are_those_of_the_controller() -> Result<()> {
     check("vectors/scheduling", 652 + 41 + (652 + 41 + 35))
 }
+
+/// What `kubectl karp version` prints is what was counted here.
+#[test]
+fn the_printed_score_is_the_counted_one() -> Result<()> {
+    let mut score = Score::default();
+    for run in run(&Options::all([in_package("vectors/scheduling")]))? {
+        score.add(&run.group, &run.verdict);
+    }
+    let printed: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(in_package("vectors/score.json"))?)?;
+    let count = |name: &str| printed[name].as_u64().unwrap_or(u64::MAX) as usize;
+    let counted = (score.total.agree, score.total.disagree, score.total.not_modelled);
+    assert_eq!((count("agree"), count("disagree"), count("notModelled")), counted);
+    Ok(())
+}
