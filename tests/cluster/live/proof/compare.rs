@@ -196,7 +196,7 @@ fn compare_nodes(ours: &Nodes, theirs: &Nodes, differences: &mut Vec<String>) {
             mine.0 == *what
                 && pods.iter().all(|(owner, count)| mine.1.get(owner).copied().unwrap_or(0) >= *count)
         };
-        match left.iter().position(|mine| holds(mine)) {
+        match left.iter().position(holds) {
             Some(at) => {
                 left.remove(at);
             }
