@@ -5,7 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use karp_cluster::{ControlPlane, ControlPlaneOptions, Karpenter, KarpenterOptions, wait};
+use karp_cluster::{
+    ControlPlane, ControlPlaneOptions, Karpenter, KarpenterOptions, Kubectl, situation, wait,
+};
 
 static SHARED: Mutex<Option<Shared>> = Mutex::new(None);
 
@@ -35,8 +37,13 @@ pub(crate) fn with(test: fn(&ControlPlane) -> Result<()>) -> Result<()> {
     let shared = started(&mut guard)?;
     shared.karpenter = None;
     empty(&shared.plane)?;
-    test(&shared.plane)?;
+    told(&shared.plane, test(&shared.plane))?;
     shared.plane.check()
+}
+
+/// A failure together with what the cluster looked like when it happened.
+fn told(plane: &ControlPlane, result: Result<()>) -> Result<()> {
+    result.map_err(|error| anyhow::anyhow!("{error:#}\n--- the cluster then\n{}", situation::describe(plane)))
 }
 
 /// The same with a Karpenter that has these settings; one that has them already is kept.
@@ -61,7 +68,7 @@ pub(crate) fn with_karpenter(
         shared.karpenter = Some((environment.clone(), karpenter));
     }
     let (_, karpenter) = shared.karpenter.as_mut().context("it was started above")?;
-    test(&shared.plane, karpenter)?;
+    told(&shared.plane, test(&shared.plane, karpenter))?;
     karpenter.check()?;
     shared.plane.check()
 }
@@ -93,24 +100,24 @@ fn empty(plane: &ControlPlane) -> Result<()> {
     empty_but_settings(plane)
 }
 
+/// How long the cluster may take to empty itself. A namespace goes when its controller has listed every kind there is,
+/// which takes half a minute on a machine that builds at the same time.
+const EMPTY_LIMIT: Duration = Duration::from_secs(180);
+
+/// Namespaces first: what goes takes nothing new, so controllers cannot fill them again. The next test may use the
+/// same names, so it begins only when they are really gone: in a namespace that goes, `apply` changes an object that is
+/// still there, succeeds, and the object goes a moment later.
 fn empty_but_settings(plane: &ControlPlane) -> Result<()> {
     let kubectl = plane.kubectl();
-    for namespace in kubectl.run(&["get", "namespaces", "-o", "name"])?.success()?.lines() {
-        let name = namespace.trim_start_matches("namespace/");
-        if name != "default" && name != "karpenter" && !name.starts_with("kube-") {
-            kubectl.run(&[
-                "delete",
-                "pods",
-                "--all",
-                "-n",
-                name,
-                "--wait=false",
-                "--force",
-                "--grace-period=0",
-            ])?;
-            kubectl.run(&["delete", namespace, "--wait=false"])?;
-        }
+    let going = made_namespaces(&kubectl)?;
+    if !going.is_empty() {
+        let words: Vec<&str> =
+            ["delete", "--wait=false"].into_iter().chain(going.iter().map(String::as_str)).collect();
+        kubectl.run(&words)?;
     }
+    let workloads = "deployments,statefulsets,daemonsets,replicasets,jobs,pvc,pdb,events";
+    kubectl.run(&["delete", workloads, "--all", "-n", "default", "--wait=false"])?;
+    delete_pods(&kubectl)?;
     kubectl.run(&["delete", "pv,storageclasses", "--all", "--wait=false"])?;
     kubectl.run(&[
         "delete",
@@ -119,28 +126,45 @@ fn empty_but_settings(plane: &ControlPlane) -> Result<()> {
         "metadata.name!=system-node-critical,metadata.name!=system-cluster-critical",
         "--wait=false",
     ])?;
-    let workloads = "deployments,statefulsets,daemonsets,replicasets,jobs,pods,pvc,pdb,events";
-    kubectl.run(&[
-        "delete",
-        workloads,
-        "--all",
-        "-n",
-        "default",
-        "--wait=false",
-        "--force",
-        "--grace-period=0",
-    ])?;
     let installed = kubectl.run(&["get", "crd", "-o", "name"])?.success()?;
     for kind in ["nodeoverlays", "nodepools", "nodeclaims", "ec2nodeclasses", "kwoknodeclasses"] {
         if installed.contains(&format!("/{kind}.")) {
             strip_and_delete(plane, kind)?;
         }
     }
+    strip_and_delete(plane, "volumeattachments")?;
     strip_and_delete(plane, "nodes")?;
-    wait::until("the cluster to be empty", Duration::from_secs(60), || {
-        let left = kubectl.run(&["get", "nodes,pods", "-A", "-o", "name"])?.success()?;
+    // KWOK would renew the lease of a node of the same name until the garbage collector takes it, and then play none of
+    // its pods for as long as a lease lasts.
+    kubectl.run(&["delete", "leases", "--all", "-n", "kube-node-lease"])?;
+    let mut left = String::new();
+    let emptied = wait::until("the cluster to be empty", EMPTY_LIMIT, || {
+        let objects = kubectl.run(&["get", "nodes,pods", "-A", "-o", "name"])?.success()?;
+        // A controller that had not heard of the deletion makes a pod again; KWOK plays no pod of a node that is gone.
+        if objects.contains("pod/") {
+            delete_pods(&kubectl)?;
+        }
+        if objects.contains("node/") {
+            strip_and_delete(plane, "nodes")?;
+        }
+        left = format!("{objects} {}", made_namespaces(&kubectl)?.join(" "));
         Ok(left.trim().is_empty().then_some(()))
-    })
+    });
+    emptied.with_context(|| format!("left: {}\n{}", left.trim(), situation::describe(plane)))
+}
+
+/// Namespaces that a test made, as `namespace/NAME`.
+fn made_namespaces(kubectl: &Kubectl) -> Result<Vec<String>> {
+    let all = kubectl.run(&["get", "namespaces", "-o", "name"])?.success()?;
+    let made = all.lines().filter(|line| {
+        let name = line.trim_start_matches("namespace/");
+        name != "default" && name != "karpenter" && !name.starts_with("kube-")
+    });
+    Ok(made.map(str::to_owned).collect())
+}
+
+fn delete_pods(kubectl: &Kubectl) -> Result<()> {
+    kubectl.run(&["delete", "pods", "--all", "-A", "--wait=false", "--force", "--grace-period=0"]).map(|_| ())
 }
 
 fn strip_and_delete(plane: &ControlPlane, kind: &str) -> Result<()> {

@@ -115,7 +115,7 @@ fn lay_out(plane: &ControlPlane, nodes: usize, apps: usize) -> Result<usize> {
     let all = (0..nodes).map(|number| bulk::node(&format!("node-{number}"), number));
     plane.run(bulk::create(&plane.client(), all))?;
     let kubectl = plane.kubectl();
-    kubectl.run(&["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=90s"])?.success()?;
+    kubectl.run(&["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=300s"])?.success()?;
     kubectl.apply(&workloads(apps).to_string())?;
     plane.wait_for_service_account("shop")?;
     let total: usize = (0..apps).map(|number| 2 + number % 4).sum();
@@ -124,7 +124,7 @@ fn lay_out(plane: &ControlPlane, nodes: usize, apps: usize) -> Result<usize> {
 }
 
 fn all_ready(kubectl: &Kubectl, total: usize) -> Result<()> {
-    wait::until("all pods to be Ready and all PDBs to know it", Duration::from_secs(90), || {
+    wait::until("all pods to be Ready and all PDBs to know it", Duration::from_secs(300), || {
         let pods = kubectl.get(&["pods", "-n", "shop"])?;
         let ready = items(&pods).filter(|pod| {
             let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();

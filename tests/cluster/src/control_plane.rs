@@ -16,7 +16,7 @@ use crate::certificates::Authority;
 use crate::kubectl::Kubectl;
 use crate::process::{Process, Reaper};
 use crate::servers::Servers;
-use crate::{kubeconfig, ports, say, wait};
+use crate::{kubeconfig, ports, process, say, wait};
 
 /// How long a server may take to get ready; generous, for machines that build at the same time.
 const READY_LIMIT: Duration = Duration::from_secs(120);
@@ -262,6 +262,20 @@ impl ControlPlane {
         for process in self.lock().iter() {
             say(&format!("last lines of {}:\n{}", process.name(), process.tail()));
         }
+    }
+
+    /// The last lines of every log whose name begins so, by name; also of servers that have ended.
+    #[must_use]
+    pub fn tails_of(&self, prefix: &str) -> Vec<(String, String)> {
+        let folder = fs::read_dir(self.folder.path()).into_iter().flatten().flatten();
+        let mut logs: Vec<PathBuf> = folder.map(|entry| entry.path()).collect();
+        logs.sort();
+        logs.iter()
+            .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+            .filter_map(|path| Some((path.file_stem()?.to_str()?.to_owned(), path)))
+            .filter(|(name, _)| name.starts_with(prefix))
+            .map(|(name, path)| (name, process::tail(path)))
+            .collect()
     }
 
     /// Ids of the running servers, in the order of their start.

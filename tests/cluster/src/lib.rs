@@ -22,6 +22,7 @@ pub mod ports;
 pub mod process;
 pub mod python;
 pub mod servers;
+pub mod situation;
 pub mod wait;
 
 pub use control_plane::{ControlPlane, ControlPlaneOptions};

@@ -142,10 +142,7 @@ impl Process {
     /// The last lines of the log.
     #[must_use]
     pub fn tail(&self) -> String {
-        let text = fs::read(&self.log).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+        tail(&self.log)
     }
 
     /// Stops the whole group where it is; its sockets stay open and its clocks go on.
@@ -185,6 +182,14 @@ impl Process {
         let _ = self.child.wait();
         self.reaper.tell(&format!("drop {}\n", self.group.as_raw_nonzero()));
     }
+}
+
+/// The last lines of a log; nothing where there is none.
+pub(crate) fn tail(log: &Path) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
 }
 
 impl Drop for Process {
