@@ -10,7 +10,7 @@ use compact_str::CompactString;
 use crate::model::{Quantity, ResourceList};
 
 /// The columns: every resource name that occurs in the run, in byte order.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Columns {
     names: Vec<CompactString>,
 }

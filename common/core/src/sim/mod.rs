@@ -27,6 +27,7 @@ mod preferences;
 mod prepare;
 #[cfg(test)]
 mod properties;
+mod reuse;
 mod scheduler;
 mod solution;
 mod solve;
@@ -39,7 +40,8 @@ mod validation;
 mod volumes;
 
 pub use options::{ReservedMode, SolveOptions};
-pub use solve::solve;
+pub use reuse::Reuse;
+pub use solve::{solve, solve_reusing};
 
 pub use solution::{
     Choice, DaemonGroup, EventText, ExistingNode, NewNodeClaim, NodePoolState, NotConsidered, NotModelled,

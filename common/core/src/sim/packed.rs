@@ -83,7 +83,7 @@ impl Packed {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct ValueTable {
     names: Vec<CompactString>,
     integers: Vec<Option<i64>>,
@@ -91,7 +91,7 @@ struct ValueTable {
 }
 
 /// All label vocabulary of one run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Interner {
     key_names: Vec<CompactString>,
     key_index: FxHashMap<CompactString, Key>,

@@ -20,6 +20,7 @@ use super::options::{ReservedMode, SolveOptions};
 use super::overlay;
 use super::packed::{HOSTNAME, Interner, SetId};
 use super::preferences::Constraints;
+use super::reuse::{PackedTypes, Reuse, packed_types};
 use super::scheduler::{Node, Scheduler, Template};
 use super::solution::PoolEligibility;
 use super::state_node;
@@ -189,6 +190,8 @@ pub(super) struct World<'a, 'w> {
     /// All machines.
     pub states: &'w [StateNode<'a>],
     pub by_node: &'w FxHashMap<&'a str, Vec<&'a Pod>>,
+    /// What earlier runs left.
+    pub reuse: Option<&'w Reuse>,
 }
 
 impl<'a> World<'a, '_> {
@@ -215,7 +218,6 @@ pub(super) fn scheduler<'a>(
 ) -> Scheduler<'a> {
     let snapshot = world.snapshot;
     let profile = world.provider.labels();
-    let mut interner = Interner::new(profile);
     let mut requests = RequestCache::default();
     let mut daemons = daemons::daemons(snapshot);
     let settings = &snapshot.controller;
@@ -239,8 +241,7 @@ pub(super) fn scheduler<'a>(
             .chain(pools.iter().map(|pool| &pool.node_pool.spec.limits))
             .flat_map(ResourceList::names),
     );
-    let mut reservation_ids = Vec::new();
-    let lists = pack_lists(world, pools, &mut interner, &columns, &mut reservation_ids);
+    let PackedTypes { mut interner, lists, reservation_ids } = packed_types(world, pools, &columns);
     let mut reservations = vec![i64::MAX; reservation_ids.len()];
     for offering in lists.iter().flat_map(|list| list.offerings.iter().flatten()) {
         if let Some(reservation) = offering.reservation {
@@ -313,7 +314,7 @@ pub(super) fn scheduler<'a>(
 }
 
 /// Packs each distinct list of types once.
-fn pack_lists(
+pub(super) fn pack_lists(
     world: &World<'_, '_>,
     pools: &mut [Pool<'_>],
     interner: &mut Interner,

@@ -13,6 +13,7 @@ use super::pdb::PdbLimits;
 use super::pods::{is_owned_by_daemon_set, is_owned_by_node, is_provisionable};
 use super::preferences::Constraints;
 use super::prepare::{self, Candidate, Pool, World};
+use super::reuse::Reuse;
 use super::scheduler::{Placed, Scheduler};
 use super::solution::{
     Choice, DaemonGroup, EventText, ExistingNode, NodePoolState, NotConsidered, NotModelled, Outcome,
@@ -27,6 +28,25 @@ use crate::provider::CloudProvider;
 ///
 /// Cost: pods × (nodes + open claims) at worst; equal pods share what is worked out for one of them.
 pub fn solve(snapshot: &Snapshot, provider: &dyn CloudProvider, options: &SolveOptions) -> Solution {
+    run(snapshot, provider, options, None)
+}
+
+/// The same for one of many variants of a cluster, with what runs before it left.
+pub fn solve_reusing(
+    snapshot: &Snapshot,
+    provider: &dyn CloudProvider,
+    options: &SolveOptions,
+    reuse: &Reuse,
+) -> Solution {
+    run(snapshot, provider, options, Some(reuse))
+}
+
+fn run(
+    snapshot: &Snapshot,
+    provider: &dyn CloudProvider,
+    options: &SolveOptions,
+    reuse: Option<&Reuse>,
+) -> Solution {
     let waiting = unlaunched(snapshot, provider);
     let mut pools = prepare::node_pools(snapshot, provider);
     if !waiting.is_empty() {
@@ -35,7 +55,8 @@ pub fn solve(snapshot: &Snapshot, provider: &dyn CloudProvider, options: &SolveO
     let storage = Storage::new(&snapshot.objects);
     let states = prepare::tracked_nodes(snapshot, provider, &storage);
     let by_node = prepare::pods_by_node(snapshot);
-    let world = World { snapshot, provider, options, storage: &storage, states: &states, by_node: &by_node };
+    let world =
+        World { snapshot, provider, options, storage: &storage, states: &states, by_node: &by_node, reuse };
     let virtual_pods = buffers::virtual_pods(snapshot);
 
     let (mut decisions, batch) = gather(&world, &virtual_pods);

@@ -17,6 +17,7 @@ use super::packed::{Interner, Key, Open, ReqId, SetId};
 use crate::model::{InstanceType, LabelProfile, RuleSet};
 
 /// A list of instance types, packed.
+#[derive(Clone)]
 pub(super) struct TypeList {
     /// As the provider gave them.
     pub types: Arc<[InstanceType]>,
@@ -41,12 +42,14 @@ pub(super) struct TypeList {
     keys: Vec<Key>,
 }
 
+#[derive(Clone)]
 struct Row {
     type_index: usize,
     offerings: Vec<usize>,
 }
 
 /// One offering, packed.
+#[derive(Clone)]
 pub(super) struct PackedOffering {
     pub set: SetId,
     pub price: f64,
