@@ -38,7 +38,12 @@ pub fn cache_folder(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf
     // The specification asks to ignore relative paths.
     let base = set("XDG_CACHE_HOME").filter(|path| path.is_absolute());
     let base = base.or_else(|| set("HOME").map(|home| home.join(".cache")))?;
-    Some(base.join("karp").join("catalog"))
+    Some(catalog_folder(&base.join("karp")))
+}
+
+/// Where catalogs are inside our own cache.
+pub fn catalog_folder(cache: &Path) -> PathBuf {
+    cache.join("catalog")
 }
 
 /// The newest cached catalog of a region, of whichever account; files that cannot be read come back as notes.

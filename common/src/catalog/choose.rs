@@ -13,7 +13,12 @@ use karp_core::provider::{
 };
 use karp_core::report::Error;
 
-use super::{CatalogError, InstanceTypesFile, cached, embedded, load_instance_types};
+use super::{
+    CatalogError, InstanceTypesFile, cached, catalog_folder, embedded, load_instance_types, program_folders,
+    refresh,
+};
+use crate::cli::CatalogFlags;
+use crate::term::Out;
 
 /// What the user said about instance types, and where to look for cached ones.
 #[derive(Debug, Clone)]
@@ -35,6 +40,44 @@ impl ProviderOptions {
     pub fn at(now: Timestamp) -> Self {
         Self { instance_types: None, region: None, cache: None, now, facts: ProviderFacts::default() }
     }
+}
+
+/// What the flags say, and this user's cache; with `--live-prices` the cache is filled first.
+///
+/// # Errors
+/// `--live-prices` where there is nothing to refresh, or the refresh fails.
+pub fn provider_options(
+    snapshot: &Snapshot,
+    flags: &CatalogFlags,
+    out: &mut Out<'_>,
+) -> Result<ProviderOptions, Error> {
+    let options = ProviderOptions {
+        instance_types: flags.instance_types.clone(),
+        region: flags.region.as_deref().map(Into::into),
+        cache: out.cache.as_deref().map(catalog_folder),
+        ..ProviderOptions::at(out.now())
+    };
+    if flags.live_prices {
+        if options.instance_types.is_some() {
+            return Err(Error::usage("--live-prices and --instance-types exclude each other"));
+        }
+        let selection = select_provider(snapshot);
+        if selection.kind != Some(ProviderKind::Aws) {
+            return Err(Error::usage("--live-prices: no NodePool of this cluster is for AWS"));
+        }
+        let region = options.region.clone().or(selection.region.map(|found| found.region));
+        let region = region.ok_or_else(unknown_region)?;
+        out.progress(&format!("reading instance types and prices of {region} from EC2"));
+        let refreshed = refresh(&region, &program_folders());
+        out.progress_done();
+        refreshed?;
+    }
+    Ok(options)
+}
+
+fn unknown_region() -> Error {
+    Error::usage("the region is not known: no node, subnet or NodePool tells it")
+        .hint("name it: --region us-west-2")
 }
 
 /// The provider of a cluster.
@@ -85,10 +128,7 @@ pub fn choose_provider(snapshot: &Snapshot, options: &ProviderOptions) -> Result
     match selection.kind {
         Some(ProviderKind::Aws) => {
             let region = options.region.clone().or(selection.region.map(|found| found.region));
-            let Some(region) = region else {
-                return Err(Error::usage("the region is not known: no node, subnet or NodePool tells it")
-                    .hint("name it: --region us-west-2"));
-            };
+            let region = region.ok_or_else(unknown_region)?;
             let catalog = regional(&region, options.cache.as_deref(), options.now, &mut notes)?;
             Ok(aws(snapshot, catalog, options, notes))
         }

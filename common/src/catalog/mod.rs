@@ -10,16 +10,18 @@ mod cache;
 mod choose;
 mod embedded;
 mod file;
+mod live;
 
 use std::path::PathBuf;
 
 use compact_str::CompactString;
 use karp_core::provider::KwokTypesError;
 
-pub use cache::{CachedCatalog, FRESH_HOURS, cache_folder, cached, store};
-pub use choose::{ChosenProvider, Provider, ProviderOptions, choose_provider, regional};
+pub use cache::{CachedCatalog, FRESH_HOURS, cache_folder, cached, catalog_folder, store};
+pub use choose::{ChosenProvider, Provider, ProviderOptions, choose_provider, provider_options, regional};
 pub use embedded::{FALLBACK_PRICE_REGION, StaticTables, embedded, embedded_regions};
 pub use file::{InstanceTypesFile, load_instance_types, read_catalog};
+pub use live::{program_folders, refresh};
 
 /// Why there is no catalog.
 #[derive(Debug, thiserror::Error)]

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use jiff::Timestamp;
@@ -20,6 +21,8 @@ pub struct Out<'a> {
     pub stderr_style: Style,
     /// Zone of clock times.
     pub time_zone: TimeZone,
+    /// Folder of what was kept from earlier runs; none = nothing is kept.
+    pub cache: Option<PathBuf>,
     clock: Box<dyn Fn() -> Timestamp + 'a>,
     progress_shown: bool,
     closed: bool,
@@ -45,6 +48,8 @@ impl Out<'static> {
             stdout: Box::new(std::io::BufWriter::new(std::io::stdout())),
             stderr: Box::new(std::io::stderr()),
             time_zone: TimeZone::system(),
+            cache: crate::catalog::cache_folder(|name| std::env::var(name).ok())
+                .and_then(|catalogs| catalogs.parent().map(std::path::Path::to_owned)),
             clock: Box::new(Timestamp::now),
             progress_shown: false,
             closed: false,
@@ -115,6 +120,7 @@ impl<'a> Out<'a> {
             style,
             stderr_style: Style::PIPE,
             time_zone: TimeZone::UTC,
+            cache: None,
             clock: Box::new(move || now),
             progress_shown: false,
             closed: false,

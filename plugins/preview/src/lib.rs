@@ -23,7 +23,7 @@ mod words;
 
 use std::ffi::OsString;
 
-use karp_common::catalog::{ChosenProvider, ProviderOptions, choose_provider};
+use karp_common::catalog::{ChosenProvider, ProviderOptions, choose_provider, provider_options};
 use karp_common::term::Out;
 use karp_core::model::Snapshot;
 use karp_core::preview::diff::{DiffInput, diff};
@@ -61,13 +61,8 @@ struct Solved {
     solution: Solution,
 }
 
-fn solved(snapshot: &Snapshot, cli: &Cli, out: &Out<'_>) -> Result<Solved, Error> {
-    let options = ProviderOptions {
-        instance_types: cli.catalog.instance_types.clone(),
-        region: cli.catalog.region.as_deref().map(Into::into),
-        ..ProviderOptions::at(out.now())
-    };
-    let chosen = choose_provider(snapshot, &options)?;
+fn solved(snapshot: &Snapshot, options: &ProviderOptions) -> Result<Solved, Error> {
+    let chosen = choose_provider(snapshot, options)?;
     let solution = solve(snapshot, &chosen.provider, &SolveOptions::guessed(snapshot));
     Ok(Solved { chosen, solution })
 }
@@ -77,9 +72,10 @@ fn report(
     live: &Snapshot,
     edited: &Snapshot,
     edits: &Edits,
-    out: &Out<'_>,
+    out: &mut Out<'_>,
 ) -> Result<Preview, Error> {
-    let after = solved(edited, cli, out)?;
+    let options = provider_options(edited, &cli.catalog, out)?;
+    let after = solved(edited, &options)?;
     let profile = after.chosen.provider.labels();
     let mut report = preview(edited, &after.solution, profile);
     report.prices.extend(after.chosen.prices.clone());
@@ -92,7 +88,7 @@ fn report(
         report.uncertain.push("edit".to_owned());
     }
     if edits.any {
-        let before = solved(live, cli, out)?;
+        let before = solved(live, &options)?;
         report.without_changes = Some(totals(live, &before.solution, before.chosen.provider.labels()));
         if cli.diff {
             report.diff = Some(diff(&DiffInput {

@@ -128,8 +128,25 @@ impl std::fmt::Display for Uncertainty {
 impl AwsProvider {
     /// Computes the instance types of every NodeClass in a snapshot.
     pub fn new(snapshot: &Snapshot, catalog: Arc<Catalog>, facts: &ProviderFacts) -> Self {
+        Self::with_known(snapshot, catalog, facts, Vec::new())
+    }
+
+    /// The same for an edited snapshot: NodeClasses that look as before keep their instance types.
+    pub fn edited(&self, snapshot: &Snapshot, facts: &ProviderFacts) -> Self {
+        let known = self
+            .classes
+            .values()
+            .filter_map(|class| Some((class.view.clone()?, class.types.as_ref().ok().map(Arc::clone)?)));
+        Self::with_known(snapshot, Arc::clone(&self.catalog), facts, known.collect())
+    }
+
+    fn with_known(
+        snapshot: &Snapshot,
+        catalog: Arc<Catalog>,
+        facts: &ProviderFacts,
+        mut views: Vec<(ClassView, Arc<[InstanceType]>)>,
+    ) -> Self {
         let ids = zone_ids(snapshot, &catalog);
-        let mut views: Vec<(ClassView, Arc<[InstanceType]>)> = Vec::new();
         let mut classes = BTreeMap::new();
         for class in &snapshot.objects.ec2_node_classes {
             let computed = compute(snapshot, &catalog, facts, class, &ids, &mut views);
