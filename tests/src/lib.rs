@@ -5,6 +5,7 @@
 //! code. `cargo test` calls the same functions over the copies in this folder.
 
 pub mod cases;
+pub mod changes_bench;
 pub mod solve_bench;
 pub mod solving;
 pub mod vectors;
