@@ -7,5 +7,5 @@ mod paste;
 mod run;
 
 pub use args::{CatalogFlags, ClusterFlags, OutputFlags, ScopeFlags, SourceFlags};
-pub use paste::{quoted, repeated_flags};
+pub use paste::{for_same_cluster, quoted, repeated_flags};
 pub use run::{main, parse, run};

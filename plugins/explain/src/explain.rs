@@ -2,17 +2,18 @@
 
 use std::ffi::OsString;
 
-use karp_common::catalog::{ChosenProvider, Provider, ProviderOptions, choose_provider};
+use karp_common::catalog::{ChosenProvider, Provider, choose_provider, provider_options};
+use karp_common::cli::{for_same_cluster, repeated_flags};
 use karp_common::snapshot;
 use karp_common::term::{Format, Out, document};
-use karp_core::explain::changes::{SearchOptions, search};
+use karp_core::explain::changes::{ChangeSearch, SearchOptions};
 use karp_core::explain::report::{Explanation, OutcomeWord, Verdict};
 use karp_core::explain::{Analyst, Depth, explain as explain_pods};
 use karp_core::model::{Pod, Snapshot};
 use karp_core::provider::CloudProvider;
-use karp_core::provider::aws::{AwsProvider, ProviderFacts};
+use karp_core::provider::aws::ProviderFacts;
 use karp_core::report::{Error, ExitCode};
-use karp_core::sim::{Solution, SolveOptions};
+use karp_core::sim::{Reuse, Solution, SolveOptions, solve_reusing};
 
 use crate::cli::Cli;
 use crate::render::{self, View};
@@ -23,7 +24,7 @@ pub(crate) fn explain(cli: &Cli, arguments: &[OsString], out: &mut Out<'_>) -> R
     let (snapshot, notes) = read(cli, out)?;
     let scope = scope(cli)?;
     let selection = select(&snapshot, &cli.objects, &scope)?;
-    let chosen = choose_provider(&snapshot, &provider_options(cli, out))?;
+    let chosen = choose_provider(&snapshot, &provider_options(&snapshot, &cli.catalog, out)?)?;
     let (pods, subject, is_overview) = match selection {
         Selection::AllPending(pods) => (pods, None, true),
         Selection::Pods { pods, subject } => (pods, subject, false),
@@ -46,6 +47,7 @@ pub(crate) fn explain(cli: &Cli, arguments: &[OsString], out: &mut Out<'_>) -> R
     report.not_modelled.extend(left_out);
     report.uncertain.extend(assumed);
     find_changes(&mut report, &analyst, &chosen, &snapshot, cli, is_overview);
+    stay_with_cluster(&mut report, cli, arguments);
     if let Some(pool) = &cli.funnel {
         return funnel(pool, &pods, &analyst, cli, arguments, out);
     }
@@ -76,14 +78,6 @@ fn scope(cli: &Cli) -> Result<Scope, Error> {
     Ok(Scope { namespace, selector: cli.scope.selector.clone() })
 }
 
-fn provider_options(cli: &Cli, out: &Out<'_>) -> ProviderOptions {
-    ProviderOptions {
-        instance_types: cli.catalog.instance_types.clone(),
-        region: cli.catalog.region.as_deref().map(Into::into),
-        ..ProviderOptions::at(out.now())
-    }
-}
-
 /// Without pods or NodePools there is no answer, if somebody kept them from us.
 fn nothing_left(snapshot: &Snapshot, pods: &[&Pod]) -> Result<(), Error> {
     for kind in ["pods", "nodepools"] {
@@ -103,14 +97,18 @@ fn solve(snapshot: &Snapshot, provider: &dyn CloudProvider) -> Solution {
 }
 
 /// Runs it on an edited snapshot, whose NodeClasses may differ.
-pub(crate) fn solve_edited(edited: &Snapshot, original: &Snapshot, provider: &Provider) -> Solution {
+/// `options` are those of the original: no edit touches nodes.
+pub fn solve_edited(
+    edited: &Snapshot,
+    original: &Snapshot,
+    provider: &Provider,
+    options: &SolveOptions,
+    reuse: &Reuse,
+) -> Solution {
     let same_classes = edited.objects.ec2_node_classes == original.objects.ec2_node_classes;
     match provider.as_aws().filter(|_| !same_classes) {
-        Some(aws) => {
-            let rebuilt = AwsProvider::new(edited, aws.catalog().clone(), &ProviderFacts::default());
-            solve(edited, &rebuilt)
-        }
-        None => solve(edited, provider),
+        Some(aws) => solve_reusing(edited, &aws.edited(edited, &ProviderFacts::default()), options, reuse),
+        None => solve_reusing(edited, provider, options, reuse),
     }
 }
 
@@ -125,7 +123,8 @@ fn find_changes(
 ) {
     /// Groups of the overview that get a search; the others are not on the screen.
     const GROUPS: usize = 10;
-    let simulate = |edited: &Snapshot| solve_edited(edited, snapshot, &chosen.provider);
+    let (guessed, reuse) = (SolveOptions::guessed(snapshot), Reuse::default());
+    let simulate = |edited: &Snapshot| solve_edited(edited, snapshot, &chosen.provider, &guessed, &reuse);
     let options = SearchOptions { changes: cli.changes, ..SearchOptions::default() };
     let searched = if is_overview && !cli.all { GROUPS } else { usize::MAX };
     let needing = report.groups.iter_mut().filter(|group| {
@@ -133,8 +132,26 @@ fn find_changes(
             && matches!(group.outcome, OutcomeWord::Error | OutcomeWord::Ignored | OutcomeWord::LaunchFails)
             && group.code != "KARP116"
     });
-    for group in needing.take(searched) {
-        search(analyst, group, &simulate, options);
+    let mut needing = needing.take(searched).peekable();
+    if needing.peek().is_none() {
+        return;
+    }
+    let mut changes = ChangeSearch::new(analyst, &simulate);
+    for group in needing {
+        changes.search(group, options);
+    }
+}
+
+/// Commands are for the cluster that was read, not for whichever context is current when they are pasted.
+fn stay_with_cluster(report: &mut Explanation, cli: &Cli, arguments: &[OsString]) {
+    if !cli.source.from.is_empty() {
+        return;
+    }
+    for group in &mut report.groups {
+        let commands = group.changes.iter_mut().flat_map(|change| &mut change.commands);
+        for command in commands.chain(group.next.iter_mut().map(|next| &mut next.command)) {
+            *command = for_same_cluster(command, arguments);
+        }
     }
 }
 
@@ -151,52 +168,10 @@ fn view(
         event: cli.event,
         no_headers: cli.output.no_headers,
         subject,
-        command_suffix: source_flags(arguments),
+        command_suffix: repeated_flags(arguments),
         prices: chosen.prices.clone(),
         is_overview,
     }
-}
-
-/// The flags that say where the data comes from, to be repeated in commands to paste.
-fn source_flags(arguments: &[OsString]) -> String {
-    const REPEATED: [&str; 11] = [
-        "--from",
-        "-f",
-        "--filename",
-        "--at",
-        "--karpenter",
-        "--context",
-        "--cluster",
-        "--kubeconfig",
-        "--instance-types",
-        "--region",
-        "--user",
-    ];
-    let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let mut suffix = String::new();
-    let mut at = 0;
-    while at < words.len() {
-        let word = &words[at];
-        let (flag, inline) = match word.split_once('=') {
-            Some((flag, _)) => (flag, true),
-            None => (word.as_str(), false),
-        };
-        if REPEATED.contains(&flag) {
-            suffix.push_str(&format!(" {}", quoted(word)));
-            if !inline && let Some(value) = words.get(at + 1) {
-                suffix.push_str(&format!(" {}", quoted(value)));
-                at += 1;
-            }
-        }
-        at += 1;
-    }
-    suffix
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=@,+%".contains(letter);
-    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 fn print(report: &Explanation, view: &View, cli: &Cli, out: &mut Out<'_>) -> Result<(), Error> {
@@ -258,7 +233,7 @@ fn funnel(
     group.node_pools = vec![row];
     let fits = funnels[position].fits();
     let view = View {
-        command_suffix: source_flags(arguments),
+        command_suffix: repeated_flags(arguments),
         no_headers: cli.output.no_headers,
         ..View::default()
     };
@@ -292,19 +267,5 @@ fn node(name: &str, snapshot: &Snapshot) -> Result<ExitCode, Error> {
         return Err(Error::not_found(format!("nodes {name:?} not found")).hint("kubectl get nodes"));
     }
     Err(Error::usage(format!("explain node/{name} comes with consolidation and is not in this build"))
-        .hint(format!("kubectl karp consolidate node/{name}")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn commands_to_paste_repeat_the_source() {
-        let arguments: Vec<OsString> =
-            ["pod/x", "--from", "my dump.yaml", "--at=2026-01-01T00:00:00Z", "-o", "json"]
-                .map(Into::into)
-                .to_vec();
-        assert_eq!(source_flags(&arguments), " --from 'my dump.yaml' --at=2026-01-01T00:00:00Z");
-    }
+        .hint(format!("what Karpenter last said of it: kubectl describe node/{name}")))
 }

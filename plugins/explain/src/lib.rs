@@ -21,6 +21,8 @@ use karp_core::report::{Error, ExitCode};
 
 use cli::Cli;
 
+pub use explain::solve_edited;
+
 /// The command as users type it.
 const NAME: &str = "kubectl karp explain";
 

@@ -116,13 +116,18 @@ fn one_pod_many_node_pools() {
     2 job/batch-42: tolerate dedicated=critical:NoSchedule
       proof: schedules on NodePool critical, c6a.4xlarge (+4 types), on-demand,
       $0.6120/h; 0 nodes drift, 0 other pods move
+      kubectl patch job batch-42 -n ml --type=json -p '[{"op":"add",
+        "path":"/spec/template/spec/tolerations","value":[{"key":"dedicated",
+        "operator":"Equal","value":"critical","effect":"NoSchedule"}]}]' \
+        --dry-run=client -o yaml | kubectl replace --force -f -
     3 nodepool/critical: drop taint dedicated=critical:NoSchedule
       proof: schedules on NodePool critical, c6a.4xlarge (+4 types), on-demand,
       $0.6120/h; 0 nodes drift, 0 other pods move
       kubectl patch nodepool critical --type=json -p '[{"op":"test",
         "path":"/spec/template/spec/taints/0/key","value":"dedicated"},
         {"op":"remove","path":"/spec/template/spec/taints/0"}]'
-    2: a Job's pod template is immutable; delete it and create it again
+    2: a Job's pod template is immutable; the command deletes the Job and creates it
+      again
     exit 1
     "#);
 }
@@ -419,7 +424,7 @@ fn names_that_are_not_there() {
     "#);
     insta::assert_snapshot!(at_80("fine", "node/ip-10-0-2-41"), @r#"
     stderr: error: explain node/ip-10-0-2-41 comes with consolidation and is not in this build
-    hint: kubectl karp consolidate node/ip-10-0-2-41
+    hint: what Karpenter last said of it: kubectl describe node/ip-10-0-2-41
     exit 2
     "#);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use karp_core::explain::{ObjectIndex, owner_of, words};
-use karp_core::model::{LabelSelector, Pod, SelectorExpression, Snapshot};
+use karp_core::model::{LabelSelector, Pod, Snapshot, parse_selector};
 use karp_core::report::Error;
 
 /// What was asked for.
@@ -47,7 +47,7 @@ pub(crate) fn select<'a>(
         let mut pods: Vec<&Pod> = karp_core::explain::pending_pods(snapshot);
         pods.retain(in_scope);
         if let Some(text) = &scope.selector {
-            let selector = parse_selector(text)?;
+            let selector = selector(text)?;
             pods.retain(|pod| selector.matches(&pod.metadata.labels));
             return Ok(Selection::Pods { pods, subject: None });
         }
@@ -204,60 +204,11 @@ fn nearest(snapshot: &Snapshot, index: &ObjectIndex<'_>, name: &str) -> Vec<Stri
     ranked.into_iter().take(SHOWN).map(|(_, _, words)| words).collect()
 }
 
-/// Reads a label selector as kubectl writes it: `app=web,tier!=cache,x in (a,b),!y`.
-pub(crate) fn parse_selector(text: &str) -> Result<LabelSelector, Error> {
-    let wrong = |part: &str| {
-        Error::usage(format!("-l {text}: {part:?} is no label requirement"))
+fn selector(text: &str) -> Result<LabelSelector, Error> {
+    parse_selector(text).map_err(|cause| {
+        Error::usage(format!("-l {text}: {cause}"))
             .hint("app=web, tier!=cache, 'env in (a, b)', 'env notin (a)', key, '!key'")
-    };
-    let mut selector = LabelSelector::default();
-    for part in split_outside_brackets(text) {
-        let part = part.trim();
-        let mut add = |key: &str, operator: &str, values: Vec<&str>| {
-            selector.match_expressions.push(SelectorExpression {
-                key: key.trim().into(),
-                operator: operator.into(),
-                values: values.into_iter().map(|value| value.trim().into()).collect(),
-            });
-        };
-        if let Some(key) = part.strip_prefix('!') {
-            add(key, "DoesNotExist", Vec::new());
-        } else if let Some((key, value)) = part.split_once("!=") {
-            add(key, "NotIn", vec![value]);
-        } else if let Some((key, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
-            add(key, "In", vec![value]);
-        } else if let Some((head, list)) = part.split_once('(') {
-            let list = list.strip_suffix(')').ok_or_else(|| wrong(part))?;
-            let mut words = head.split_whitespace();
-            match (words.next(), words.next(), words.next()) {
-                (Some(key), Some("in"), None) => add(key, "In", list.split(',').collect()),
-                (Some(key), Some("notin"), None) => add(key, "NotIn", list.split(',').collect()),
-                _ => return Err(wrong(part)),
-            }
-        } else if !part.is_empty() && !part.contains(char::is_whitespace) {
-            add(part, "Exists", Vec::new());
-        } else {
-            return Err(wrong(part));
-        }
-    }
-    Ok(selector)
-}
-
-fn split_outside_brackets(text: &str) -> Vec<&str> {
-    let (mut parts, mut from, mut depth) = (Vec::new(), 0, 0usize);
-    for (at, letter) in text.char_indices() {
-        match letter {
-            '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
-            ',' if depth == 0 => {
-                parts.push(&text[from..at]);
-                from = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(&text[from..]);
-    parts
+    })
 }
 
 #[cfg(test)]
@@ -331,10 +282,10 @@ mod tests {
             ("!app", false),
             ("tier", false),
         ] {
-            assert_eq!(parse_selector(text).unwrap().matches(&labels), matches, "{text}");
+            assert_eq!(selector(text).unwrap().matches(&labels), matches, "{text}");
         }
         for text in ["app in web", "a b", "x of (a)", "x in (a"] {
-            assert!(parse_selector(text).is_err(), "{text}");
+            assert!(selector(text).is_err(), "{text}");
         }
     }
 }

@@ -6,8 +6,8 @@ use super::cause::{Cause, is_zone};
 use super::demand::{Demand, Source};
 use super::funnel::PoolFunnel;
 use super::index::{ClaimSource, ObjectIndex};
+use super::mend;
 use super::report::Next;
-use super::situations::mend_not_ready;
 use super::why::WhyContext;
 use crate::model::{Operator, PersistentVolumeClaim};
 
@@ -18,7 +18,7 @@ pub(super) fn advice(demand: &Demand<'_>, funnels: &[PoolFunnel], context: WhyCo
     let not_ready = funnels.iter().filter(|funnel| {
         funnel.stopped_by.iter().any(|alternative| alternative.as_slice() == [Cause::PoolNotReady])
     });
-    for next in not_ready.map(|funnel| mend_not_ready(&funnel.name, context)) {
+    for next in not_ready.map(|funnel| mend::not_ready(&funnel.name, context)) {
         if !all.contains(&next) {
             all.push(next);
         }

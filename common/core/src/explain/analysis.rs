@@ -15,10 +15,11 @@ use super::report::{
     Asks, Group, Next, OutcomeWord, OwnerCount, Place, PodName, PoolReport, StageReport, Verdict,
 };
 use super::situations::{self, Situation};
+use super::standstill;
 use super::topology_report::topology_reports;
 use super::why::{Why, WhyContext, whys};
 use super::words;
-use super::{controller_said::controller_said, launch};
+use super::{capacity, coming_up, controller_said::controller_said, gaps, launch};
 use crate::model::{LabelProfile, Pod, Snapshot};
 use crate::sim::{EventText, Outcome, PodDecision, Solution};
 
@@ -58,7 +59,7 @@ impl<'a> Analyst<'a> {
         };
         let pools = solution.node_pools.iter().map(|state| PoolIndex::new(state, &index, rules)).collect();
         let stopped =
-            situations::controller_situation(snapshot, solution, WhyContext { index: &index, profile });
+            standstill::controller_situation(snapshot, solution, WhyContext { index: &index, profile });
         let soft_taints_tolerated = soft_taints_are_tolerated(snapshot, solution);
         Self { snapshot, solution, index, profile, pools, soft_taints_tolerated, stopped }
     }
@@ -162,7 +163,7 @@ impl<'a> Analyst<'a> {
             return group;
         };
         self.take_decision(&mut group, pod, decision, depth);
-        self.weaken_by_gaps(&mut group, pod);
+        gaps::weaken(&mut group, !self.index.claims(pod).is_empty(), self.snapshot);
         group
     }
 
@@ -262,7 +263,7 @@ impl<'a> Analyst<'a> {
 
     fn take_existing(&self, group: &mut Group, pod: &'a Pod, node: &CompactString) {
         group.outcome = OutcomeWord::Existing;
-        group.headline = format!("on node/{node}");
+        group.headline = coming_up::headline(node, &self.index);
         let existing = self.solution.existing_nodes.iter().find(|existing| existing.name == *node);
         let mut free = existing.map(|existing| existing.remaining.clone()).unwrap_or_default();
         free.add(&group.asks.requests);
@@ -281,7 +282,7 @@ impl<'a> Analyst<'a> {
             alternatives: fitting.saturating_sub(1),
         });
         if let Some(existing) = existing.filter(|existing| !existing.initialized) {
-            place::note_uninitialized(group, existing, &self.index, self.snapshot);
+            coming_up::tell(group, existing, &self.index, self.snapshot);
         }
     }
 
@@ -302,6 +303,7 @@ impl<'a> Analyst<'a> {
         if let Some(missing) = launch::no_image(claim, self.solution, &self.index, self.profile) {
             launch_fails(group, &claim.node_pool, &missing);
         }
+        capacity::note_shortage(group, pod, &claim.node_pool, self.snapshot);
         if depth == Depth::Full {
             let (demand, funnels) = self.demand_and_funnels(pod);
             let (nodes, _) = node_reasons(&demand, self.solution, &self.node_facts());
@@ -401,38 +403,6 @@ impl<'a> Analyst<'a> {
             command: format!("kubectl edit {object}"),
         });
     }
-
-    /// A gap that could turn the answer changes the verdict.
-    fn weaken_by_gaps(&self, group: &mut Group, pod: &Pod) {
-        let missing =
-            |kind: &str| self.snapshot.gap(kind).is_some_and(|gap| !gap.reason.starts_with("none in"));
-        let uses_claims = !self.index.claims(pod).is_empty();
-        let volumes = ["persistentvolumeclaims", "persistentvolumes", "storageclasses"];
-        match group.outcome {
-            OutcomeWord::Error if missing("nodes") => {
-                group.verdict = Verdict::Unknown;
-                group.notes.insert(0, "nodes were not read: it may fit on one that exists".to_owned());
-            }
-            OutcomeWord::New if missing("daemonsets") => {
-                group.verdict = Verdict::Unknown;
-                group.headline =
-                    format!("it would schedule {}, but DaemonSets were not read", group.headline);
-                group
-                    .notes
-                    .insert(0, "with their overhead it may need a larger node, or fit on none".to_owned());
-            }
-            OutcomeWord::New if missing("nodes") => {
-                group.notes.insert(0, "nodes were not read: it may fit on one that exists".to_owned());
-            }
-            OutcomeWord::Ignored | OutcomeWord::New | OutcomeWord::Existing
-                if uses_claims && volumes.iter().any(|kind| missing(kind)) =>
-            {
-                group.verdict = Verdict::Unknown;
-                group.notes.insert(0, "its volumes were not read".to_owned());
-            }
-            _ => {}
-        }
-    }
 }
 
 /// While the controller stands still nothing is decided; what it would not look at anyway is still told.
@@ -460,52 +430,4 @@ fn running(group: &mut Group, pod: &Pod, node: &str, snapshot: &Snapshot) {
     } else {
         format!("runs{} on node/{node}", since.unwrap_or_default())
     };
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::explain::funnel_tests::provider;
-    use crate::explain::{groups_of, pending_pods};
-    use crate::model::Gap;
-    use crate::provider::CloudProvider;
-    use crate::sim::{SolveOptions, solve};
-
-    /// One NodePool, one pending pod that asks this much cpu, and one kind that was forbidden.
-    fn answer(cpu: &str, forbidden: &str) -> (Verdict, OutcomeWord) {
-        let mut snapshot = Snapshot::empty("2026-11-20T12:00:00Z".parse().unwrap());
-        let ready = ["ValidationSucceeded", "NodeClassReady", "Ready"]
-            .map(|kind| json!({"type": kind, "status": "True"}));
-        let reference = json!({"group": "karpenter.kwok.sh", "kind": "KWOKNodeClass", "name": "default"});
-        snapshot.objects.node_pools = serde_json::from_value(json!([{"metadata": {"name": "p"},
-            "spec": {"template": {"spec": {"nodeClassRef": reference}}}, "status": {"conditions": ready}}]))
-        .unwrap();
-        snapshot.objects.pods =
-            serde_json::from_value(json!([{"metadata": {"name": "x", "namespace": "shop", "uid": "u"},
-            "spec": {"containers": [{"name": "main", "resources": {"requests": {"cpu": cpu}}}]},
-            "status": {"phase": "Pending", "conditions": [
-                {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]}}]))
-            .unwrap();
-        snapshot.gaps = vec![Gap { kind: forbidden.into(), reason: "forbidden for user ci-bot".to_owned() }];
-        let provider = provider();
-        let solution = solve(&snapshot, &provider, &SolveOptions::default());
-        let analyst = Analyst::new(&snapshot, &solution, provider.labels());
-        let group = groups_of(&analyst, &pending_pods(&snapshot), Depth::Full).remove(0);
-        (group.verdict, group.outcome)
-    }
-
-    #[test]
-    fn a_gap_that_could_turn_the_answer_changes_the_verdict() {
-        for (cpu, forbidden, verdict, outcome) in [
-            ("1", "events", Verdict::Yes, OutcomeWord::New),
-            ("1", "nodes", Verdict::Yes, OutcomeWord::New),
-            ("1", "daemonsets", Verdict::Unknown, OutcomeWord::New),
-            ("99", "events", Verdict::No, OutcomeWord::Error),
-            ("99", "nodes", Verdict::Unknown, OutcomeWord::Error),
-        ] {
-            assert_eq!(answer(cpu, forbidden), (verdict, outcome), "{cpu} cpu, {forbidden} forbidden");
-        }
-    }
 }

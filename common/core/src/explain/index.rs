@@ -14,7 +14,7 @@ type ByName<'a, T> = FxHashMap<&'a str, &'a T>;
 type ByKey<'a, T> = FxHashMap<(&'a str, &'a str), &'a T>;
 
 /// Look-up tables over one snapshot.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ObjectIndex<'a> {
     /// Nodes.
     pub nodes: ByName<'a, Node>,
@@ -86,6 +86,15 @@ impl<'a> ObjectIndex<'a> {
                 .collect(),
             pods_by_node,
             unbound,
+        }
+    }
+
+    /// The table of EC2NodeClasses alone, for whoever only asks where nodes would come up.
+    pub(super) fn of_node_classes(snapshot: &'a Snapshot) -> Self {
+        let classes = snapshot.objects.ec2_node_classes.iter();
+        Self {
+            node_classes: classes.map(|class| (class.metadata.name.as_str(), class)).collect(),
+            ..Self::default()
         }
     }
 

@@ -13,17 +13,21 @@
 
 mod advice;
 mod analysis;
+mod capacity;
 mod cause;
 pub mod changes;
+mod coming_up;
 mod controller_said;
 mod demand;
 mod explanation;
 mod funnel;
 #[cfg(test)]
 mod funnel_tests;
+mod gaps;
 mod grouping;
 mod index;
 mod launch;
+mod mend;
 mod nodes;
 mod owners;
 mod phrases;
@@ -31,6 +35,7 @@ mod place;
 pub mod report;
 mod situations;
 mod stage_view;
+mod standstill;
 mod topology;
 mod topology_report;
 mod why;

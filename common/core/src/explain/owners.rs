@@ -24,11 +24,6 @@ impl Owner<'_> {
             _ => "/spec/template/spec",
         }
     }
-
-    /// Whether its pod template cannot be changed in place.
-    pub fn is_immutable(&self) -> bool {
-        matches!(self.name.kind.as_str(), "Pod" | "Job")
-    }
 }
 
 /// Who owns a pod: its controller, and that one's controller where it is a ReplicaSet or a Job. A ReplicaSet that

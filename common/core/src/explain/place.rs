@@ -1,4 +1,4 @@
-//! Where a pod goes: the new node with its types and price, or the existing one and what is wrong with it.
+//! Where a pod goes: the new node with its types and price.
 
 use std::collections::BTreeSet;
 
@@ -6,12 +6,10 @@ use compact_str::CompactString;
 
 use super::index::ObjectIndex;
 use super::launch;
-use super::report::{Group, Next, Place, Price};
+use super::report::{Place, Price};
 use super::words;
-use crate::model::{
-    AllowUndefined, LabelProfile, Offering, PriceKind, Requirements, Snapshot, condition, label_key,
-};
-use crate::sim::{ExistingNode, NewNodeClaim, Solution};
+use crate::model::{AllowUndefined, LabelProfile, Offering, PriceKind, Requirements, label_key};
+use crate::sim::{NewNodeClaim, Solution};
 
 const TYPES_LISTED: usize = 10;
 
@@ -92,56 +90,6 @@ pub fn new_node_text(place: &Place) -> String {
 /// The price of a place.
 pub fn price_text(price: Price) -> String {
     words::price(price.usd.unwrap_or(f64::INFINITY), price.kind)
-}
-
-/// Says why a node that is not initialized may keep the pod waiting although Karpenter counts on it.
-pub(super) fn note_uninitialized(
-    group: &mut Group,
-    node: &ExistingNode,
-    index: &ObjectIndex<'_>,
-    snapshot: &Snapshot,
-) {
-    let claim = node.node_claim.as_deref().and_then(|name| index.node_claims.get(name));
-    let Some(claim) = claim else { return };
-    let initialized = condition(&claim.status.conditions, "Initialized");
-    let state = initialized.map_or("Initialized is not set", |condition| {
-        condition.reason.as_deref().filter(|reason| !reason.is_empty()).unwrap_or("no reason given")
-    });
-    let since = claim.metadata.creation_timestamp;
-    let since =
-        since.map(|since| format!(" for {}", words::age(since, snapshot.taken_at))).unwrap_or_default();
-    group.notes.push(format!("node/{} is not initialized{since} ({state})", node.name));
-    let object = index.nodes.get(node.name.as_str());
-    let Some(object) = object else { return };
-    let missing: Vec<&str> = group
-        .asks
-        .requests
-        .iter()
-        .filter(|(name, asked)| !asked.is_zero() && object.status.allocatable.amount(name).is_zero())
-        .map(|(name, _)| name)
-        .collect();
-    for name in missing {
-        let note = format!(
-            "{name}: the NodeClaim promises it, the node reports none, so kube-scheduler cannot place the pod and Karpenter opens no other node"
-        );
-        group.notes.push(note);
-        group.next.push(Next {
-            text: format!(
-                "install the device plugin DaemonSet that registers {name} and tolerates the node's taints"
-            ),
-            command: "kubectl get daemonsets -A".to_owned(),
-        });
-    }
-    let startup: Vec<String> = claim
-        .spec
-        .startup_taints
-        .iter()
-        .filter(|taint| object.spec.taints.iter().any(|there| there.matches(taint)))
-        .map(ToString::to_string)
-        .collect();
-    if !startup.is_empty() {
-        group.notes.push(format!("startup taint {} is still on it", startup.join(", ")));
-    }
 }
 
 /// Zones in which a NodePool can launch some type.

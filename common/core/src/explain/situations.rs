@@ -1,17 +1,15 @@
-//! What is not Karpenter's problem, or not its turn: why a pod is not even tried.
+//! What is not Karpenter's problem, or not its turn: why one pod is not even tried.
 //!
 //! Rules: karpenter: pkg/utils/pod/scheduling.go (which pods count), pkg/controllers/provisioning/provisioner.go
-//! (`Validate`, eligible NodePools), pkg/controllers/state/cluster.go (`Synced`).
+//! (`Validate`). What stops all pods at once: [`super::standstill`].
 
 use super::demand::required_terms;
 use super::index::{ClaimSource, ObjectIndex};
 use super::report::{Next, OutcomeWord, Verdict};
-use super::why::{WhyContext, not_ready_text};
+use super::why::WhyContext;
 use super::words;
-use crate::model::{
-    Condition, Ec2NodeClass, NodeClaim, Pod, SelectorExpression, Snapshot, condition, label_key,
-};
-use crate::sim::{NotConsidered, PoolEligibility, Solution, Synced, Unsynced};
+use crate::model::{Pod, SelectorExpression, Snapshot, label_key};
+use crate::sim::NotConsidered;
 
 /// Why a pod is not tried.
 #[derive(Debug, Clone)]
@@ -33,7 +31,12 @@ pub struct Situation {
 }
 
 impl Situation {
-    fn waits(outcome: OutcomeWord, cause: &str, code: &'static str, headline: impl Into<String>) -> Self {
+    pub(super) fn waits(
+        outcome: OutcomeWord,
+        cause: &str,
+        code: &'static str,
+        headline: impl Into<String>,
+    ) -> Self {
         Self {
             verdict: Verdict::Wait,
             outcome,
@@ -45,218 +48,22 @@ impl Situation {
         }
     }
 
-    fn also(mut self, cause: &str) -> Self {
+    pub(super) fn also(mut self, cause: &str) -> Self {
         if !self.causes.iter().any(|known| known == cause) {
             self.causes.push(cause.to_owned());
         }
         self
     }
 
-    fn line(mut self, text: impl Into<String>) -> Self {
+    pub(super) fn line(mut self, text: impl Into<String>) -> Self {
         self.evidence.push(text.into());
         self
     }
 
-    fn next(mut self, text: impl Into<String>, command: impl Into<String>) -> Self {
+    pub(super) fn next(mut self, text: impl Into<String>, command: impl Into<String>) -> Self {
         self.next.push(Next { text: text.into(), command: command.into() });
         self
     }
-}
-
-/// What stops the controller for all pods at once.
-pub(super) fn controller_situation(
-    snapshot: &Snapshot,
-    solution: &Solution,
-    context: WhyContext<'_>,
-) -> Option<Situation> {
-    if let Some(stopped) = controller_is_down(snapshot) {
-        return Some(stopped);
-    }
-    if let Synced::Waiting(unsynced) = &solution.synced {
-        return Some(unsynced_situation(snapshot, unsynced, context.index));
-    }
-    no_node_pool(snapshot, solution, context)
-}
-
-fn controller_is_down(snapshot: &Snapshot) -> Option<Situation> {
-    let controller = &snapshot.controller;
-    if controller.available_replicas != Some(0) {
-        return None;
-    }
-    let deployment = controller.deployment.as_deref().unwrap_or("kube-system/karpenter");
-    let (namespace, name) = deployment.split_once('/').unwrap_or(("kube-system", deployment));
-    let wanted = controller.replicas.unwrap_or(0);
-    let situation = Situation::waits(
-        OutcomeWord::ControllerWaiting,
-        "controller-down",
-        "KARP127",
-        "the Karpenter controller is not running",
-    )
-    .line(format!("deploy/{name} -n {namespace} has 0 of {wanted} replicas available: no pod gets a node."));
-    Some(if wanted == 0 {
-        situation.next("start it again", format!("kubectl scale deploy/{name} -n {namespace} --replicas=2"))
-    } else {
-        situation.next("see why it does not start", format!("kubectl describe deploy/{name} -n {namespace}"))
-    })
-}
-
-fn unsynced_situation(snapshot: &Snapshot, unsynced: &[Unsynced], index: &ObjectIndex<'_>) -> Situation {
-    let mut situation = Situation::waits(
-        OutcomeWord::ControllerWaiting,
-        "unsynced",
-        "KARP126",
-        "Karpenter stands still for all pods",
-    );
-    for Unsynced::NodeClaimNotLaunched { node_claim } in unsynced {
-        let claim = index.node_claims.get(node_claim.as_str()).copied();
-        situation = situation.line(unlaunched_line(snapshot, node_claim, claim));
-        if let Some(line) = claim.and_then(unlaunched_message) {
-            situation = situation.line(line);
-        }
-        let denied = claim.is_some_and(is_denied);
-        let text = if denied {
-            "the launch is denied: look for the IAM policy or service control policy named in its condition"
-        } else {
-            "see what its launch says"
-        };
-        situation = situation.next(text, format!("kubectl describe nodeclaim/{node_claim}"));
-    }
-    if let Some(Unsynced::NodeClaimNotLaunched { node_claim }) = unsynced.first() {
-        situation = situation.next(
-            "or take it away; a pod that still needs it brings it back",
-            format!("kubectl delete nodeclaim/{node_claim}"),
-        );
-    }
-    situation
-}
-
-fn launched(claim: &NodeClaim) -> Option<&Condition> {
-    condition(&claim.status.conditions, "Launched")
-}
-
-fn is_denied(claim: &NodeClaim) -> bool {
-    launched(claim).is_some_and(|condition| {
-        let reason = condition.reason.as_deref().unwrap_or_default();
-        let message = condition.message.as_deref().unwrap_or_default();
-        reason.contains("Unauthorized")
-            || message.contains("UnauthorizedOperation")
-            || message.contains("AccessDenied")
-    })
-}
-
-/// `nodeclaim/spot-q9z4d has no providerID for 6m (Launched=Unknown, Unauthorized).`
-fn unlaunched_line(snapshot: &Snapshot, name: &str, claim: Option<&NodeClaim>) -> String {
-    let since = claim.and_then(|claim| claim.metadata.creation_timestamp);
-    let since =
-        since.map(|since| format!(" for {}", words::age(since, snapshot.taken_at))).unwrap_or_default();
-    let state = claim.and_then(launched).map(|condition| {
-        let reason = condition.reason.as_deref().filter(|reason| !reason.is_empty());
-        let reason = reason.map(|reason| format!(", {reason}")).unwrap_or_default();
-        format!(" (Launched={}{reason})", condition.status)
-    });
-    format!("nodeclaim/{name} has no providerID{since}{}.", state.unwrap_or_default())
-}
-
-fn unlaunched_message(claim: &NodeClaim) -> Option<String> {
-    const SHOWN: usize = 200;
-    let message = launched(claim)?.message.as_deref().filter(|message| !message.is_empty())?;
-    let cut: String = message.chars().take(SHOWN).collect();
-    let more = if cut.len() < message.len() { "..." } else { "" };
-    Some(format!("It says: {cut}{more}"))
-}
-
-fn no_node_pool(snapshot: &Snapshot, solution: &Solution, context: WhyContext<'_>) -> Option<Situation> {
-    let usable = solution.node_pools.iter().any(|pool| {
-        matches!(
-            pool.eligibility,
-            PoolEligibility::Eligible
-                | PoolEligibility::FilteredOut { .. }
-                | PoolEligibility::NoInstanceTypes(_)
-        )
-    });
-    if usable || snapshot.gap("nodepools").is_some_and(|gap| !gap.reason.starts_with("none in")) {
-        return None;
-    }
-    if solution.node_pools.is_empty() {
-        let situation = Situation::waits(
-            OutcomeWord::ControllerWaiting,
-            "nodepool-not-ready",
-            "KARP128",
-            "there is no NodePool",
-        );
-        return Some(situation.next("write one that fits this cluster", "kubectl karp blueprint"));
-    }
-    let mut situation = Situation::waits(
-        OutcomeWord::ControllerWaiting,
-        "nodepool-not-ready",
-        "KARP128",
-        "no NodePool can be used; Karpenter does nothing and says nothing",
-    );
-    for pool in &solution.node_pools {
-        let object = context.index.node_pools.get(pool.name.as_str()).copied();
-        let text = match &pool.eligibility {
-            PoolEligibility::NotReady => not_ready_text(&pool.name, object, context),
-            PoolEligibility::Static => format!("nodepool/{} is static (spec.replicas)", pool.name),
-            PoolEligibility::Deleting => format!("nodepool/{} is being deleted", pool.name),
-            _ => format!("nodepool/{} uses a NodeClass of another provider", pool.name),
-        };
-        situation = situation.line(text);
-        match &pool.eligibility {
-            PoolEligibility::NotReady => {
-                situation.next.push(mend_not_ready(&pool.name, context));
-                if failing_class(&pool.name, context).is_some() {
-                    situation = situation.also("nodeclass-not-ready");
-                }
-            }
-            PoolEligibility::Static if !snapshot.controller.gate("StaticCapacity") => {
-                situation = situation.also("feature-gate/StaticCapacity");
-            }
-            _ => {}
-        }
-    }
-    Some(situation)
-}
-
-/// The NodeClass of a NodePool and the condition that it fails.
-fn failing_class<'a>(pool: &str, context: WhyContext<'a>) -> Option<(&'a Ec2NodeClass, &'a Condition)> {
-    let reference = &context.index.node_pools.get(pool)?.spec.template.spec.node_class_ref;
-    let class = context.index.node_classes.get(reference.name.as_str()).copied();
-    let class = class.filter(|_| reference.kind == "EC2NodeClass")?;
-    let mut conditions = class.status.conditions.iter();
-    let failing = conditions.find(|condition| condition.kind != "Ready" && condition.status != "True")?;
-    Some((class, failing))
-}
-
-/// How to make a NodePool Ready: at its NodeClass where that is what fails.
-pub(super) fn mend_not_ready(pool: &str, context: WhyContext<'_>) -> Next {
-    let next = |text: String, command: String| Next { text, command };
-    let Some((class, failing)) = failing_class(pool, context) else {
-        let text = format!("make nodepool/{pool} Ready: see its conditions");
-        return next(text, format!("kubectl describe nodepool/{pool}"));
-    };
-    let name = &class.metadata.name;
-    let (field, things, terms) = match failing.kind.as_str() {
-        "SubnetsReady" => ("subnetSelectorTerms", "subnets", &class.spec.subnet_selector_terms),
-        "SecurityGroupsReady" => {
-            ("securityGroupSelectorTerms", "security groups", &class.spec.security_group_selector_terms)
-        }
-        "AMIsReady" => {
-            let text = format!("let spec.amiSelectorTerms of ec2nodeclass/{name} find an image");
-            return next(text, format!("kubectl edit ec2nodeclass/{name}"));
-        }
-        _ => {
-            let text = format!("mend {} of ec2nodeclass/{name}", failing.kind);
-            return next(text, format!("kubectl describe ec2nodeclass/{name}"));
-        }
-    };
-    let tags: Vec<String> =
-        terms.iter().flat_map(|term| term.tags.iter().map(|(key, value)| format!("{key}={value}"))).collect();
-    let tags =
-        if tags.is_empty() { String::new() } else { format!(", or tag the {things} {}", tags.join(" or ")) };
-    next(
-        format!("let spec.{field} of ec2nodeclass/{name} match the {things}{tags}"),
-        format!("kubectl edit ec2nodeclass/{name}"),
-    )
 }
 
 /// Why the controller does not look at one pod.

@@ -104,10 +104,18 @@ fn paste_lines(paste: &str, style: &Style) -> String {
     let broken = match paste.split_once(" -p '") {
         Some((head, json)) if !style.is_pipe() && paste.len() + INDENT.len() > style.width() => {
             let head = command(style, INDENT, INNER, &format!("{head} -p"));
-            match merge_fits(json, style) {
+            // What follows the patch stands on lines of its own.
+            let (json, tail) = match json.rsplit_once("' --dry-run") {
+                Some((json, tail)) => {
+                    (format!("{json}'"), command(style, INNER, INNER, &format!("--dry-run{tail}")))
+                }
+                None => (json.to_owned(), String::new()),
+            };
+            let text = match merge_fits(&json, style) {
                 true => format!("{head} \\\n{INNER}'{json}"),
-                false => broken_json(&format!("{head} '"), INNER, json, style.width()),
-            }
+                false => broken_json(&format!("{head} '"), INNER, &json, style.width()),
+            };
+            if tail.is_empty() { text } else { format!("{text} \\\n{tail}") }
         }
         _ => command(style, INDENT, INNER, paste),
     };
@@ -167,6 +175,36 @@ pub(super) fn next(all: &[Next], style: &Style) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What a shell makes of a command: its words, pipes included as they are.
+    fn words_of(command: &str) -> Vec<String> {
+        let script = format!("kubectl() {{ printf '%s\\001' \"$@\"; cat; }}; {command}");
+        let mut shell = std::process::Command::new("sh");
+        let output = shell.args(["-c", &script]).stdin(std::process::Stdio::null()).output().unwrap();
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        // Line ends inside JSON mean nothing.
+        text.split('\u{1}').map(|word| word.split_whitespace().collect::<String>()).collect()
+    }
+
+    #[test]
+    fn a_broken_command_is_the_same_to_a_shell() {
+        let patch = r#"[{"op":"test","path":"/spec/template/spec/containers/0/name","value":"it'\''s"},{"op":"add","path":"/spec/template/spec/containers/0/resources/requests/cpu","value":"900m"}]"#;
+        for command in [
+            format!("kubectl patch deploy web -n shop --type=json -p '{patch}'"),
+            format!(
+                "kubectl --context 'my prod' patch job train-a-model-with-a-long-name -n machine-learning --type=json -p '{patch}' --dry-run=client -o yaml | kubectl --context 'my prod' replace --force -f -"
+            ),
+            "kubectl patch nodepool spot --type=merge -p '{\"spec\":{\"limits\":{\"cpu\":\"208\"}}}'"
+                .to_owned(),
+        ] {
+            for width in [40, 80, 120] {
+                let broken = paste_lines(&command, &Style::plain(width));
+                assert_eq!(words_of(&broken), words_of(&command), "{broken}");
+                assert!(width < 80 || broken.lines().all(|line| line.len() <= width), "{broken}");
+            }
+        }
+    }
 
     #[test]
     fn json_breaks_where_it_may_and_still_parses() {

@@ -8,9 +8,9 @@ use super::node_pool_edit::NodePoolEdit;
 use super::patch::JsonPatch;
 use super::pod_edit::PodEdit;
 use crate::explain::analysis::Analyst;
-use crate::explain::owners::{Owner, manager_of};
+use crate::explain::owners::Owner;
 use crate::explain::report::{Edit, ObjectName};
-use crate::model::{LabelProfile, ObjectMeta, PodSpec, Snapshot};
+use crate::model::{DaemonSet, Ec2NodeClass, LabelProfile, NodePool, ObjectMeta, PodSpec, Snapshot};
 
 /// An edit of one object.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +44,19 @@ pub struct Candidate {
 }
 
 impl Candidate {
+    /// The edits, those of one object together.
+    pub(super) fn by_object(&self, subject: &Subject<'_>) -> Vec<Vec<&ObjectEdit>> {
+        let mut groups: Vec<Vec<&ObjectEdit>> = Vec::new();
+        for edit in &self.edits {
+            let object = edit.object(subject);
+            match groups.iter_mut().find(|group| group[0].object(subject) == object) {
+                Some(group) => group.push(edit),
+                None => groups.push(vec![edit]),
+            }
+        }
+        groups
+    }
+
     /// One edit.
     pub fn single(edit: ObjectEdit) -> Self {
         Self { edits: vec![edit] }
@@ -54,11 +67,65 @@ impl Candidate {
         self.edits.iter().all(ObjectEdit::gives_room)
     }
 
-    /// Makes the edits.
-    pub fn apply(&self, snapshot: &mut Snapshot, subject: &Subject<'_>, profile: &LabelProfile) {
+    /// Makes the edits, in place: a cluster is too large to be copied for each candidate.
+    pub fn apply(&self, snapshot: &mut Snapshot, subject: &Subject<'_>, profile: &LabelProfile) -> Vec<Undo> {
+        let mut undo = Vec::new();
         for edit in &self.edits {
-            edit.apply(snapshot, subject, profile);
+            edit.apply(snapshot, subject, profile, &mut undo);
         }
+        undo
+    }
+}
+
+/// An object as it was before an edit, by its position in the snapshot.
+#[derive(Debug)]
+pub enum Undo {
+    /// Spec of a pod.
+    Pod(usize, Arc<PodSpec>),
+    /// A DaemonSet.
+    DaemonSet(usize, Box<DaemonSet>),
+    /// A NodePool.
+    NodePool(usize, Box<NodePool>),
+    /// An EC2NodeClass.
+    NodeClass(usize, Box<Ec2NodeClass>),
+}
+
+impl Undo {
+    /// Puts everything back, last edit first.
+    pub fn all(undo: Vec<Undo>, snapshot: &mut Snapshot) {
+        let objects = &mut snapshot.objects;
+        for one in undo.into_iter().rev() {
+            match one {
+                Undo::Pod(position, spec) => objects.pods[position].spec = spec,
+                Undo::DaemonSet(position, daemon_set) => objects.daemon_sets[position] = *daemon_set,
+                Undo::NodePool(position, pool) => objects.node_pools[position] = *pool,
+                Undo::NodeClass(position, class) => objects.ec2_node_classes[position] = *class,
+            }
+        }
+    }
+}
+
+/// Pods of one owner share their spec, and keep sharing the edited one.
+struct SharedSpecs<'e> {
+    edit: &'e PodEdit,
+    profile: &'e LabelProfile,
+    done: Vec<(Arc<PodSpec>, Arc<PodSpec>)>,
+}
+
+impl<'e> SharedSpecs<'e> {
+    fn new(edit: &'e PodEdit, profile: &'e LabelProfile) -> Self {
+        Self { edit, profile, done: Vec::new() }
+    }
+
+    fn edited(&mut self, spec: &Arc<PodSpec>) -> Arc<PodSpec> {
+        if let Some((_, edited)) = self.done.iter().find(|(before, _)| Arc::ptr_eq(before, spec)) {
+            return Arc::clone(edited);
+        }
+        let mut edited = (**spec).clone();
+        self.edit.apply(&mut edited, self.profile);
+        let edited = Arc::new(edited);
+        self.done.push((Arc::clone(spec), Arc::clone(&edited)));
+        edited
     }
 }
 
@@ -89,55 +156,60 @@ impl ObjectEdit {
         }
     }
 
-    fn apply(&self, snapshot: &mut Snapshot, subject: &Subject<'_>, profile: &LabelProfile) {
+    /// Makes the edit; what puts back what was there goes to `undo`.
+    fn apply(
+        &self,
+        snapshot: &mut Snapshot,
+        subject: &Subject<'_>,
+        profile: &LabelProfile,
+        undo: &mut Vec<Undo>,
+    ) {
         let objects = &mut snapshot.objects;
         match self {
             ObjectEdit::Pod(edit) => {
-                let mut done: Vec<(Arc<PodSpec>, Arc<PodSpec>)> = Vec::new();
+                let mut shared = SharedSpecs::new(edit, profile);
                 for &position in &subject.siblings {
                     let Some(pod) = objects.pods.get_mut(position) else { continue };
-                    // Pods of one owner share their spec, and keep sharing the edited one.
-                    let known = done.iter().find(|(before, _)| Arc::ptr_eq(before, &pod.spec));
-                    let edited = match known {
-                        Some((_, edited)) => Arc::clone(edited),
-                        None => {
-                            let mut spec = (*pod.spec).clone();
-                            edit.apply(&mut spec, profile);
-                            let edited = Arc::new(spec);
-                            done.push((Arc::clone(&pod.spec), Arc::clone(&edited)));
-                            edited
-                        }
-                    };
-                    pod.spec = edited;
+                    undo.push(Undo::Pod(position, Arc::clone(&pod.spec)));
+                    pod.spec = shared.edited(&pod.spec);
                 }
             }
             ObjectEdit::DaemonSet(name, edit) => {
-                let found = objects.daemon_sets.iter_mut().find(|known| {
+                let found = objects.daemon_sets.iter_mut().enumerate().find(|(_, known)| {
                     known.metadata.name == name.name && known.metadata.namespace == name.namespace
                 });
-                let Some(daemon_set) = found else { return };
+                let Some((position, daemon_set)) = found else { return };
+                undo.push(Undo::DaemonSet(position, Box::new(daemon_set.clone())));
                 edit.apply(&mut daemon_set.spec.template.spec, profile);
                 let uid = daemon_set.metadata.uid.clone();
-                let pods = objects.pods.iter_mut().filter(|pod| {
-                    pod.metadata.namespace == name.namespace
+                let mut shared = SharedSpecs::new(edit, profile);
+                for (position, pod) in objects.pods.iter_mut().enumerate() {
+                    let is_its_own = pod.metadata.namespace == name.namespace
                         && pod.metadata.owner_references.iter().any(|owner| {
                             owner.kind == "DaemonSet" && owner.name == name.name && owner.uid == uid
-                        })
-                });
-                for pod in pods {
-                    let mut spec = (*pod.spec).clone();
-                    edit.apply(&mut spec, profile);
-                    pod.spec = Arc::new(spec);
+                        });
+                    if is_its_own {
+                        undo.push(Undo::Pod(position, Arc::clone(&pod.spec)));
+                        pod.spec = shared.edited(&pod.spec);
+                    }
                 }
             }
             ObjectEdit::NodePool(name, edit) => {
-                let pool = objects.node_pools.iter_mut().find(|pool| pool.metadata.name == name.name);
-                pool.into_iter().for_each(|pool| edit.apply(pool, profile));
+                let mut pools = objects.node_pools.iter_mut().enumerate();
+                let Some((position, pool)) = pools.find(|(_, pool)| pool.metadata.name == name.name) else {
+                    return;
+                };
+                undo.push(Undo::NodePool(position, Box::new(pool.clone())));
+                edit.apply(pool, profile);
             }
             ObjectEdit::NodeClass(name, edit) => {
-                let class =
-                    objects.ec2_node_classes.iter_mut().find(|class| class.metadata.name == name.name);
-                class.into_iter().for_each(|class| edit.apply(class));
+                let mut classes = objects.ec2_node_classes.iter_mut().enumerate();
+                let Some((position, class)) = classes.find(|(_, class)| class.metadata.name == name.name)
+                else {
+                    return;
+                };
+                undo.push(Undo::NodeClass(position, Box::new(class.clone())));
+                edit.apply(class);
             }
         }
     }
@@ -164,36 +236,7 @@ impl ObjectEdit {
 
     /// The patch of the object; none where it cannot be written.
     pub fn patch(&self, analyst: &Analyst<'_>, subject: &Subject<'_>) -> Option<JsonPatch> {
-        let profile = analyst.profile;
-        match self {
-            ObjectEdit::Pod(edit) => {
-                let owner = &subject.owner;
-                let template = owner.workload.and_then(|workload| {
-                    let spec = &workload.spec;
-                    let job = spec.job_template.as_ref().and_then(|job| job.spec.template.as_ref());
-                    spec.template.as_ref().or(job)
-                });
-                let spec = match template {
-                    Some(template) => &template.spec,
-                    None => {
-                        let first = *subject.pods.first()?;
-                        &*analyst.snapshot.objects.pods.get(first)?.spec
-                    }
-                };
-                edit.patch(spec, owner.spec_pointer(), profile)
-            }
-            ObjectEdit::DaemonSet(name, edit) => {
-                let key = (name.namespace.as_str(), name.name.as_str());
-                let daemon_set = analyst.index.daemon_sets.get(&key)?;
-                edit.patch(&daemon_set.spec.template.spec, "/spec/template/spec", profile)
-            }
-            ObjectEdit::NodePool(name, edit) => {
-                edit.patch(analyst.index.node_pools.get(name.name.as_str())?, profile)
-            }
-            ObjectEdit::NodeClass(name, edit) => {
-                edit.patch(analyst.index.node_classes.get(name.name.as_str())?)
-            }
-        }
+        patch_of(&[self], analyst, subject)
     }
 
     /// The fields that change, as the report lists them.
@@ -211,7 +254,12 @@ impl ObjectEdit {
             .collect()
     }
 
-    fn metadata<'m>(&self, analyst: &'m Analyst<'_>, subject: &Subject<'m>) -> Option<&'m ObjectMeta> {
+    /// Metadata of the object; none where it was not read.
+    pub(super) fn metadata<'m>(
+        &self,
+        analyst: &'m Analyst<'_>,
+        subject: &Subject<'m>,
+    ) -> Option<&'m ObjectMeta> {
         match self {
             ObjectEdit::Pod(_) => subject.owner.workload.map(|workload| &workload.metadata),
             ObjectEdit::DaemonSet(name, _) => {
@@ -226,54 +274,66 @@ impl ObjectEdit {
             }
         }
     }
+}
 
-    /// What to mind when applying it.
-    pub fn remarks<'m>(&self, analyst: &'m Analyst<'_>, subject: &Subject<'m>) -> Vec<String> {
-        let mut remarks = Vec::new();
-        if let ObjectEdit::Pod(edit) = self {
-            match subject.owner.name.kind.as_str() {
-                "Job" => {
-                    remarks
-                        .push("a Job's pod template is immutable; delete it and create it again".to_owned());
-                }
-                "Pod" if !edit.works_on_live_pod() => {
-                    remarks
-                        .push("this field of a Pod is immutable; delete it and create it again".to_owned());
-                }
-                "StatefulSet" => remarks.push(
-                    "a StatefulSet does not replace a Pending pod by itself; delete the pod afterwards"
-                        .to_owned(),
-                ),
-                _ => {}
+/// One patch for edits of one object, each written for what those before it leave: list positions move.
+pub(super) fn patch_of(
+    edits: &[&ObjectEdit],
+    analyst: &Analyst<'_>,
+    subject: &Subject<'_>,
+) -> Option<JsonPatch> {
+    let profile = analyst.profile;
+    let mut patch = JsonPatch::default();
+    match edits.first()? {
+        ObjectEdit::Pod(_) => {
+            let mut spec = template_spec(analyst, subject)?.clone();
+            for edit in edits {
+                let ObjectEdit::Pod(edit) = edit else { return None };
+                patch.0.extend(edit.patch(&spec, subject.owner.spec_pointer(), profile)?.0);
+                edit.apply(&mut spec, profile);
             }
         }
-        if let Some(manager) = self.metadata(analyst, subject).and_then(manager_of) {
-            remarks.push(format!("managed by {manager}: change it there"));
+        ObjectEdit::DaemonSet(name, _) => {
+            let key = (name.namespace.as_str(), name.name.as_str());
+            let mut spec = analyst.index.daemon_sets.get(&key)?.spec.template.spec.clone();
+            for edit in edits {
+                let ObjectEdit::DaemonSet(_, edit) = edit else { return None };
+                patch.0.extend(edit.patch(&spec, "/spec/template/spec", profile)?.0);
+                edit.apply(&mut spec, profile);
+            }
         }
-        remarks
+        ObjectEdit::NodePool(name, _) => {
+            let mut pool = (*analyst.index.node_pools.get(name.name.as_str())?).clone();
+            for edit in edits {
+                let ObjectEdit::NodePool(_, edit) = edit else { return None };
+                patch.0.extend(edit.patch(&pool, profile)?.0);
+                edit.apply(&mut pool, profile);
+            }
+        }
+        ObjectEdit::NodeClass(name, _) => {
+            let mut class = (*analyst.index.node_classes.get(name.name.as_str())?).clone();
+            for edit in edits {
+                let ObjectEdit::NodeClass(_, edit) = edit else { return None };
+                patch.0.extend(edit.patch(&class)?.0);
+                edit.apply(&mut class);
+            }
+        }
     }
+    Some(patch)
+}
 
-    /// The command to paste; none where the object cannot be changed in place.
-    pub fn command(&self, analyst: &Analyst<'_>, subject: &Subject<'_>) -> Option<String> {
-        let object = self.object(subject);
-        if let ObjectEdit::Pod(edit) = self
-            && subject.owner.is_immutable()
-            && !(object.kind == "Pod" && edit.works_on_live_pod())
-        {
-            return None;
+/// The pod template of the owner; the first pod's own spec where the owner was not read or is the pod.
+fn template_spec<'m>(analyst: &'m Analyst<'_>, subject: &Subject<'m>) -> Option<&'m PodSpec> {
+    let template = subject.owner.workload.and_then(|workload| {
+        let spec = &workload.spec;
+        let job = spec.job_template.as_ref().and_then(|job| job.spec.template.as_ref());
+        spec.template.as_ref().or(job)
+    });
+    match template {
+        Some(template) => Some(&template.spec),
+        None => {
+            let first = *subject.pods.first()?;
+            Some(&*analyst.snapshot.objects.pods.get(first)?.spec)
         }
-        let namespace = match object.namespace.as_str() {
-            "" => String::new(),
-            namespace => format!(" -n {namespace}"),
-        };
-        let kind = crate::explain::words::short_kind(&object.kind);
-        if let ObjectEdit::NodePool(_, NodePoolEdit::RaiseLimit { resource, to, .. }) = self {
-            let merge = serde_json::json!({"spec": {"limits": {resource.as_str(): to.to_string()}}});
-            return Some(format!("kubectl patch {kind} {} --type=merge -p '{merge}'", object.name));
-        }
-        let patch = serde_json::to_string(&self.patch(analyst, subject)?).ok()?;
-        // A quote inside a quoted shell word ends it, is escaped, and opens it again.
-        let quoted = patch.replace('\'', r"'\''");
-        Some(format!("kubectl patch {kind} {}{namespace} --type=json -p '{quoted}'", object.name))
     }
 }

@@ -172,7 +172,12 @@ fn restricted_labels(analyst: &Analyst<'_>, pod: &Pod, all: &mut Candidates) {
         all.single(ObjectEdit::Pod(PodEdit::DropSelector(profile.normalize(key).into())));
     }
     let terms = crate::explain::demand::required_terms(&pod.spec);
-    for expression in terms.iter().flat_map(|term| &term.match_expressions).filter(|e| restricted(&e.key)) {
+    // Who asks not to run on Karpenter's nodes is refused as well.
+    let refused = |expression: &&crate::model::SelectorExpression| {
+        let avoids = expression.key == label_key::NODE_POOL && expression.operator == "DoesNotExist";
+        avoids || restricted(&expression.key)
+    };
+    for expression in terms.iter().flat_map(|term| &term.match_expressions).filter(refused) {
         all.single(ObjectEdit::Pod(PodEdit::DropAffinity(profile.normalize(&expression.key).into())));
     }
 }

@@ -1,12 +1,12 @@
-//! Edits of a pod's spec: at its owner's template in the patch, at its pods in the simulation.
+//! Edits of a pod's spec: at its pods in the simulation; at its owner's template in the patch (`pod_patch`).
 
 use compact_str::CompactString;
-use serde_json::json;
 
-use super::patch::{JsonPatch, token};
-use crate::explain::demand::required_terms;
 use crate::explain::words;
-use crate::model::{LabelProfile, NodeSelectorTerm, PodSpec, Quantity, Taint, Toleration};
+use crate::model::{
+    LabelProfile, NodeSelectorTerm, PodSpec, Quantity, Taint, Toleration, TopologySpreadConstraint,
+    resource_name,
+};
 
 /// One edit of a pod spec.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +46,8 @@ pub enum PodEdit {
         /// Port then.
         to: Option<i32>,
     },
-    /// Let a spread constraint be soft.
+    /// Let a spread constraint be soft; drop it where a soft one over the same key stands beside it, since the API
+    /// server takes only one of a kind.
     SoftSpread(CompactString),
     /// Count only nodes whose taints the pod tolerates.
     HonorTaints(CompactString),
@@ -129,14 +130,25 @@ impl PodEdit {
                 let found = spec.containers.iter_mut().find(|known| known.name == *container);
                 if let Some(found) = found {
                     found.resources.requests.set(resource.clone(), *to);
+                    if equals_its_limit(resource) && found.resources.limits.get(resource).is_some() {
+                        found.resources.limits.set(resource.clone(), *to);
+                    }
                 }
             }
             PodEdit::HostPort { container, port, to } => {
+                let shares_network = spec.host_network == Some(true);
                 let found = spec.containers.iter_mut().find(|known| known.name == *container);
                 let ports = found.into_iter().flat_map(|found| &mut found.ports);
                 for known in ports.filter(|known| known.host_port == Some(*port)) {
                     known.host_port = *to;
+                    // On the node's network both are one.
+                    if shares_network {
+                        known.container_port = *to;
+                    }
                 }
+            }
+            PodEdit::SoftSpread(key) if has_soft_twin(spec, key) => {
+                spec.topology_spread_constraints.retain(|spread| !is_hard(spread, key));
             }
             PodEdit::SoftSpread(key) => {
                 for spread in hard_spreads(spec, key) {
@@ -164,92 +176,10 @@ impl PodEdit {
             }
         }
     }
-
-    /// The patch of an object that holds the spec at `at` (`/spec/template/spec`). None where the spec has not
-    /// got what the edit is about.
-    pub fn patch(&self, spec: &PodSpec, at: &str, profile: &LabelProfile) -> Option<JsonPatch> {
-        let mut patch = JsonPatch::default();
-        match self {
-            PodEdit::Tolerate(taint) => {
-                let value = serde_json::to_value(toleration(taint)).ok()?;
-                patch.append(&format!("{at}/tolerations"), spec.tolerations.len(), value);
-            }
-            PodEdit::DropSelector(key) => {
-                let written = written_selector(spec, key, profile)?;
-                let path = format!("{at}/nodeSelector/{}", token(&written));
-                patch.test(path.as_str(), spec.node_selector.get(&written)?).remove(path);
-            }
-            PodEdit::ReplaceSelector { key, new_key, value } => {
-                let written = written_selector(spec, key, profile)?;
-                let path = format!("{at}/nodeSelector/{}", token(&written));
-                patch.test(path.as_str(), spec.node_selector.get(&written)?);
-                if written == *new_key {
-                    patch.replace(path, value.as_str());
-                } else {
-                    patch.add(format!("{at}/nodeSelector/{}", token(new_key)), value.as_str()).remove(path);
-                }
-            }
-            PodEdit::DropAffinity(key) => affinity_patch(&mut patch, spec, at, key, profile)?,
-            PodEdit::LowerRequest { container, resource, to, .. } => {
-                let position = spec.containers.iter().position(|known| known.name == *container)?;
-                let requests = &spec.containers[position].resources.requests;
-                let base = format!("{at}/containers/{position}");
-                patch.test(format!("{base}/name"), container.as_str());
-                if requests.is_empty() {
-                    patch.add(
-                        format!("{base}/resources/requests"),
-                        json!({resource.as_str(): to.to_string()}),
-                    );
-                } else {
-                    patch.add(format!("{base}/resources/requests/{}", token(resource)), to.to_string());
-                }
-            }
-            PodEdit::HostPort { container, port, to } => {
-                let position = spec.containers.iter().position(|known| known.name == *container)?;
-                let ports = &spec.containers[position].ports;
-                let at_port = ports.iter().position(|known| known.host_port == Some(*port))?;
-                let path = format!("{at}/containers/{position}/ports/{at_port}/hostPort");
-                patch.test(path.as_str(), *port);
-                match to {
-                    Some(to) => patch.replace(path, *to),
-                    None => patch.remove(path),
-                };
-            }
-            PodEdit::SoftSpread(key) => {
-                spread_patch(&mut patch, spec, at, key, "whenUnsatisfiable", json!("ScheduleAnyway"))?;
-            }
-            PodEdit::HonorTaints(key) => {
-                spread_patch(&mut patch, spec, at, key, "nodeTaintsPolicy", json!("Honor"))?;
-            }
-            PodEdit::RaiseSkew { key, to, .. } => {
-                spread_patch(&mut patch, spec, at, key, "maxSkew", json!(to))?;
-            }
-            PodEdit::DropPodAffinity { key, anti } => {
-                let affinity = spec.affinity.as_ref()?;
-                let (field, terms) = if *anti {
-                    ("podAntiAffinity", affinity.pod_anti_affinity.as_ref()?)
-                } else {
-                    ("podAffinity", affinity.pod_affinity.as_ref()?)
-                };
-                let list = format!("{at}/affinity/{field}/requiredDuringSchedulingIgnoredDuringExecution");
-                let positions =
-                    terms.required.iter().enumerate().filter(|(_, term)| term.topology_key == *key);
-                let positions: Vec<usize> = positions.map(|(position, _)| position).collect();
-                for position in positions.iter().rev() {
-                    patch.test(format!("{list}/{position}/topologyKey"), key.as_str());
-                    patch.remove(format!("{list}/{position}"));
-                }
-                if positions.is_empty() {
-                    return None;
-                }
-            }
-        }
-        Some(patch)
-    }
 }
 
 /// The toleration that covers exactly one taint.
-fn toleration(taint: &Taint) -> Toleration {
+pub(super) fn toleration(taint: &Taint) -> Toleration {
     let has_value = !taint.value().is_empty();
     Toleration {
         key: Some(taint.key.clone()),
@@ -261,36 +191,33 @@ fn toleration(taint: &Taint) -> Toleration {
 }
 
 /// A nodeSelector key as it is written, which may be the old form of a normalised one.
-fn written_selector(spec: &PodSpec, key: &str, profile: &LabelProfile) -> Option<CompactString> {
+pub(super) fn written_selector(spec: &PodSpec, key: &str, profile: &LabelProfile) -> Option<CompactString> {
     let found = spec.node_selector.iter().find(|(written, _)| profile.normalize(written) == key);
     found.map(|(written, _)| written.into())
+}
+
+pub(super) fn is_hard(spread: &TopologySpreadConstraint, key: &str) -> bool {
+    spread.topology_key == key && spread.when_unsatisfiable == "DoNotSchedule"
+}
+
+/// Whether a soft constraint over the same key stands beside the hard one.
+pub(super) fn has_soft_twin(spec: &PodSpec, key: &str) -> bool {
+    let mut spreads = spec.topology_spread_constraints.iter();
+    spreads.any(|spread| spread.topology_key == key && spread.when_unsatisfiable == "ScheduleAnyway")
 }
 
 fn hard_spreads<'s>(
     spec: &'s mut PodSpec,
     key: &'s str,
-) -> impl Iterator<Item = &'s mut crate::model::TopologySpreadConstraint> {
-    spec.topology_spread_constraints
-        .iter_mut()
-        .filter(move |spread| spread.topology_key == key && spread.when_unsatisfiable == "DoNotSchedule")
+) -> impl Iterator<Item = &'s mut TopologySpreadConstraint> {
+    spec.topology_spread_constraints.iter_mut().filter(move |spread| is_hard(spread, key))
 }
 
-fn spread_patch(
-    patch: &mut JsonPatch,
-    spec: &PodSpec,
-    at: &str,
-    key: &str,
-    field: &str,
-    value: serde_json::Value,
-) -> Option<()> {
-    let position = spec
-        .topology_spread_constraints
-        .iter()
-        .position(|spread| spread.topology_key == key && spread.when_unsatisfiable == "DoNotSchedule")?;
-    let base = format!("{at}/topologySpreadConstraints/{position}");
-    patch.test(format!("{base}/topologyKey"), key);
-    patch.add(format!("{base}/{field}"), value);
-    Some(())
+/// Whether Kubernetes wants a resource's request to equal its limit: devices and huge pages cannot be shared.
+/// kubernetes: pkg/apis/core/validation (`ValidateContainerResourceRequirements`).
+pub(super) fn equals_its_limit(resource: &str) -> bool {
+    let is_extended = resource.contains('/') && !resource.starts_with("kubernetes.io/");
+    is_extended || resource.starts_with(resource_name::HUGEPAGES_PREFIX)
 }
 
 fn drop_affinity(spec: &mut PodSpec, key: &str, profile: &LabelProfile) {
@@ -309,122 +236,4 @@ fn drop_affinity(spec: &mut PodSpec, key: &str, profile: &LabelProfile) {
 
 fn is_empty(term: &NodeSelectorTerm) -> bool {
     term.match_expressions.is_empty() && term.match_fields.is_empty()
-}
-
-fn affinity_patch(
-    patch: &mut JsonPatch,
-    spec: &PodSpec,
-    at: &str,
-    key: &str,
-    profile: &LabelProfile,
-) -> Option<()> {
-    let terms = required_terms(spec);
-    let base = format!("{at}/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution");
-    let about = |expression: &crate::model::SelectorExpression| profile.normalize(&expression.key) == key;
-    if !terms.iter().any(|term| term.match_expressions.iter().any(about)) {
-        return None;
-    }
-    let empties =
-        terms.iter().any(|term| term.match_fields.is_empty() && term.match_expressions.iter().all(about));
-    if empties {
-        patch.remove(base);
-        return Some(());
-    }
-    for (at_term, term) in terms.iter().enumerate() {
-        for (at_expression, expression) in term.match_expressions.iter().enumerate().rev() {
-            if about(expression) {
-                let path = format!("{base}/nodeSelectorTerms/{at_term}/matchExpressions/{at_expression}");
-                patch.test(format!("{path}/key"), expression.key.as_str()).remove(path);
-            }
-        }
-    }
-    Some(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::patch::apply;
-    use super::*;
-
-    fn spec() -> PodSpec {
-        serde_json::from_value(json!({
-            "nodeSelector": {"beta.kubernetes.io/arch": "arm64", "name": "x"},
-            "tolerations": [{"key": "a", "operator": "Exists"}],
-            "affinity": {
-                "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
-                    {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["a"]},
-                        {"key": "team", "operator": "Exists"}]}]}},
-                "podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
-                    {"topologyKey": "kubernetes.io/hostname"}, {"topologyKey": "zone"}]}},
-            "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}],
-            "containers": [
-                {"name": "side", "resources": {}},
-                {"name": "main", "resources": {"requests": {"cpu": "9"}}, "ports": [{"containerPort": 80, "hostPort": 8080}]}]
-        }))
-        .unwrap()
-    }
-
-    /// What is printed does to the object what the simulation did to the pod.
-    #[test]
-    fn patches_do_what_was_simulated() {
-        let profile = LabelProfile::core();
-        let taint = Taint {
-            key: "spot".into(),
-            value: Some("true".into()),
-            effect: "NoSchedule".into(),
-            time_added: None,
-        };
-        let main = || CompactString::from("main");
-        for edit in [
-            PodEdit::Tolerate(taint),
-            PodEdit::DropSelector("kubernetes.io/arch".into()),
-            PodEdit::ReplaceSelector {
-                key: "name".into(),
-                new_key: "karpenter.sh/nodepool".into(),
-                value: "x".into(),
-            },
-            PodEdit::ReplaceSelector { key: "name".into(), new_key: "name".into(), value: "y".into() },
-            PodEdit::DropAffinity("zone".into()),
-            PodEdit::LowerRequest {
-                container: main(),
-                resource: "cpu".into(),
-                from: Quantity::from_units(9),
-                to: Quantity::from_milli(8750),
-            },
-            PodEdit::HostPort { container: main(), port: 8080, to: Some(8081) },
-            PodEdit::HostPort { container: main(), port: 8080, to: None },
-            PodEdit::SoftSpread("zone".into()),
-            PodEdit::HonorTaints("zone".into()),
-            PodEdit::RaiseSkew { key: "zone".into(), from: 1, to: 2 },
-            PodEdit::DropPodAffinity { key: "kubernetes.io/hostname".into(), anti: true },
-        ] {
-            let mut simulated = spec();
-            edit.apply(&mut simulated, &profile);
-            assert_ne!(simulated, spec(), "{edit:?} changes nothing");
-            let patch = edit.patch(&spec(), "/spec/template/spec", &profile).unwrap();
-            let object = json!({"spec": {"template": {"spec": spec()}}});
-            let patched =
-                apply(&object, &patch).unwrap_or_else(|| panic!("{edit:?} does not apply: {patch:?}"));
-            let patched: PodSpec =
-                serde_json::from_value(patched["spec"]["template"]["spec"].clone()).unwrap();
-            assert_eq!(patched, simulated, "{edit:?}");
-        }
-    }
-
-    #[test]
-    fn dropping_the_only_expression_drops_the_rule() {
-        let profile = LabelProfile::core();
-        let mut spec: PodSpec = serde_json::from_value(json!({"affinity": {"nodeAffinity": {
-            "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
-                {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "NotIn", "values": ["a"]}]}]}}}}))
-        .unwrap();
-        let edit = PodEdit::DropAffinity("kubernetes.io/hostname".into());
-        let patch = edit.patch(&spec, "/spec", &profile).unwrap();
-        assert_eq!(
-            patch.0.iter().map(|op| op.path.as_str()).collect::<Vec<_>>(),
-            ["/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution"]
-        );
-        edit.apply(&mut spec, &profile);
-        assert!(required_terms(&spec).is_empty());
-    }
 }

@@ -1,32 +1,32 @@
 //! Proof: what a change leads to, by simulating the whole batch on the edited snapshot.
 
-use super::candidate::{Candidate, ObjectEdit, Subject};
+use super::candidate::{Candidate, Subject};
+use super::drifting::drifting;
 use super::search::Simulate;
 use crate::explain::analysis::Analyst;
 use crate::explain::index::ObjectIndex;
 use crate::explain::launch;
 use crate::explain::place;
 use crate::explain::report::{Proof, Verdict};
-use crate::model::{LabelProfile, NodeClaim, Snapshot, label_key, node_pool_hash};
-use crate::provider::aws::{NodeClassHashVersion, node_class_hash};
+use crate::model::{LabelProfile, Snapshot, label_key};
 use crate::sim::{NewNodeClaim, Outcome, PodDecision, Solution, Synced};
 
-/// Simulates a candidate. None where some of the pods it is for still have no place.
+/// Simulates a candidate that has been applied to a snapshot. None where some of the pods it is for still have no
+/// place.
 pub(super) fn prove(
     analyst: &Analyst<'_>,
     candidate: &Candidate,
     subject: &Subject<'_>,
+    edited: &Snapshot,
     simulate: &Simulate<'_>,
 ) -> Option<Proof> {
-    let mut snapshot = analyst.snapshot.clone();
-    candidate.apply(&mut snapshot, subject, analyst.profile);
-    let solution = simulate(&snapshot);
+    let solution = simulate(edited);
     if solution.synced != Synced::Yes {
         return None;
     }
-    let index = ObjectIndex::new(&snapshot);
+    let index = ObjectIndex::of_node_classes(edited);
     let placed = |position: usize| {
-        let decision = decision_of(&snapshot, &solution, position)?;
+        let decision = decision_of(edited, &solution, position)?;
         has_place(decision, &solution, &index, analyst.profile).then_some(decision)
     };
     let first = placed(*subject.pods.first()?)?;
@@ -43,7 +43,7 @@ pub(super) fn prove(
         zones: Vec::new(),
         capacity_types: Vec::new(),
         price_per_hour: None,
-        drifted_nodes: drifted_nodes(analyst, &snapshot, candidate),
+        drifted_nodes: drifting(analyst, edited, candidate),
         moved_pods,
         pending_pods,
     };
@@ -133,45 +133,4 @@ fn others(analyst: &Analyst<'_>, after: &Solution, subject: &Subject<'_>) -> (us
         }
     }
     (moved, lost)
-}
-
-/// NodeClaims that the edit would make drift: by the hash of their NodePool or NodeClass.
-fn drifted_nodes(analyst: &Analyst<'_>, edited: &Snapshot, candidate: &Candidate) -> usize {
-    let claims = &analyst.snapshot.objects.node_claims;
-    let counted = |belongs: &dyn Fn(&NodeClaim) -> bool| {
-        claims.iter().filter(|claim| !claim.metadata.is_deleting() && belongs(claim)).count()
-    };
-    candidate
-        .edits
-        .iter()
-        .map(|edit| match edit {
-            ObjectEdit::Pod(_) | ObjectEdit::DaemonSet(..) => 0,
-            ObjectEdit::NodePool(name, _) => {
-                let after = edited.objects.node_pools.iter().find(|pool| pool.metadata.name == name.name);
-                let before = analyst.index.node_pools.get(name.name.as_str());
-                let (Some(before), Some(after)) = (before, after) else { return 0 };
-                if node_pool_hash(before) == node_pool_hash(after) {
-                    return 0;
-                }
-                counted(&|claim| claim.metadata.labels.get(label_key::NODE_POOL) == Some(name.name.as_str()))
-            }
-            ObjectEdit::NodeClass(name, _) => {
-                let after =
-                    edited.objects.ec2_node_classes.iter().find(|class| class.metadata.name == name.name);
-                let before = analyst.index.node_classes.get(name.name.as_str());
-                let (Some(before), Some(after)) = (before, after) else { return 0 };
-                let bundle = analyst.snapshot.controller.cluster_ca_bundle.as_deref().unwrap_or_default();
-                let version = NodeClassHashVersion::V6;
-                if node_class_hash(&before.spec, bundle, version)
-                    == node_class_hash(&after.spec, bundle, version)
-                {
-                    return 0;
-                }
-                counted(&|claim| {
-                    let reference = &claim.spec.node_class_ref;
-                    reference.kind == "EC2NodeClass" && reference.name == name.name
-                })
-            }
-        })
-        .sum()
 }

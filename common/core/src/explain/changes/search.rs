@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-use super::candidate::{Candidate, Subject};
+use super::candidate::{Candidate, Subject, Undo, patch_of};
+use super::command::{command, remarks};
 use super::from_causes::{Candidates, candidates};
 use super::proof::prove;
 use crate::explain::analysis::Analyst;
@@ -14,8 +15,21 @@ use crate::sim::Solution;
 /// Runs the scheduler over an edited snapshot.
 pub type Simulate<'s> = dyn Fn(&Snapshot) -> Solution + 's;
 
-/// A candidate, its fields, and what it leads to.
-type Proven = (Candidate, Vec<Edit>, Proof);
+/// A candidate and the fields it changes.
+struct Planned {
+    candidate: Candidate,
+    edits: Vec<Edit>,
+}
+
+impl Planned {
+    /// What of the rank is known before any simulation: fewest fields, then room given before wishes cut.
+    fn tier(&self) -> (usize, bool) {
+        (self.edits.len(), !self.candidate.gives_room())
+    }
+}
+
+/// A candidate and what it leads to.
+type Proven = (Planned, Proof);
 
 /// How far to search.
 #[derive(Debug, Clone, Copy)]
@@ -32,48 +46,88 @@ impl Default for SearchOptions {
     }
 }
 
-/// Looks for changes that give every pod of a group a place, and writes them into it.
-pub fn search(analyst: &Analyst<'_>, group: &mut Group, simulate: &Simulate<'_>, options: SearchOptions) {
-    if options.changes == 0 {
-        return;
+/// Looks for changes of answers about one cluster.
+///
+/// Cost: a simulation of the whole batch for each candidate, and one copy of the cluster for all of them: an edit is
+/// made in place and put back. Candidates are tried in the order of what is known of their rank beforehand; once a
+/// tier has given as many changes as are wanted, none of a later tier can come before them.
+pub struct ChangeSearch<'s, 'a> {
+    analyst: &'s Analyst<'a>,
+    simulate: &'s Simulate<'s>,
+    working: Snapshot,
+}
+
+impl<'s, 'a> ChangeSearch<'s, 'a> {
+    /// Copies the cluster once.
+    pub fn new(analyst: &'s Analyst<'a>, simulate: &'s Simulate<'s>) -> Self {
+        Self { analyst, simulate, working: analyst.snapshot.clone() }
     }
-    let Some(subject) = subject_of(analyst, group) else { return };
-    let Candidates { singles, pairs, kinds } = candidates(analyst, &subject);
-    let mut spent = 0;
-    let mut proven: Vec<Proven> = Vec::new();
-    let mut tried = 0;
-    for candidate in singles {
-        if spent >= options.simulations {
-            break;
+
+    /// Looks for changes that give every pod of a group a place, and writes them into it. Returns how many
+    /// simulations that took.
+    pub fn search(&mut self, group: &mut Group, options: SearchOptions) -> usize {
+        if options.changes == 0 {
+            return 0;
         }
-        spent += 1;
-        tried += 1;
-        proven.extend(prove_and_price(analyst, candidate, &subject, simulate));
+        let Some(subject) = subject_of(self.analyst, group) else { return 0 };
+        let Candidates { singles, pairs, kinds } = candidates(self.analyst, &subject);
+        let mut spent = 0;
+        let mut proven = self.prove_all(singles, &subject, options, &mut spent);
+        let tried = spent;
+        let no_single = proven.is_empty();
+        if no_single {
+            proven = self.prove_all(pairs, &subject, options, &mut spent);
+        }
+        proven.sort_by(rank);
+        if no_single && tried > 0 {
+            let list = kinds.join(", ");
+            let more = if proven.is_empty() { "" } else { " Two together:" };
+            group.changes_note = Some(format!("No single change found among {list} ({tried} tried).{more}"));
+        }
+        group.changes = proven
+            .into_iter()
+            .take(options.changes)
+            .enumerate()
+            .map(|(position, (planned, proof))| change(self.analyst, &subject, position + 1, planned, proof))
+            .collect();
+        spent
     }
-    let no_single = proven.is_empty();
-    if no_single {
-        for candidate in pairs {
-            if spent >= options.simulations {
+
+    /// Simulates candidates, best tier first, until the budget or the need is met.
+    fn prove_all(
+        &mut self,
+        candidates: Vec<Candidate>,
+        subject: &Subject<'_>,
+        options: SearchOptions,
+        spent: &mut usize,
+    ) -> Vec<Proven> {
+        let mut planned: Vec<Planned> = candidates
+            .into_iter()
+            .map(|candidate| {
+                let edits =
+                    candidate.edits.iter().flat_map(|edit| edit.fields(self.analyst, subject)).collect();
+                Planned { candidate, edits }
+            })
+            // What the object has not got cannot be edited.
+            .filter(|planned| !planned.edits.is_empty())
+            .collect();
+        planned.sort_by_key(Planned::tier);
+        let mut proven: Vec<Proven> = Vec::new();
+        let mut tier = None;
+        for planned in planned {
+            let is_new_tier = tier.is_some_and(|tier| tier != planned.tier());
+            if *spent >= options.simulations || is_new_tier && proven.len() >= options.changes {
                 break;
             }
-            spent += 1;
-            proven.extend(prove_and_price(analyst, candidate, &subject, simulate));
+            tier = Some(planned.tier());
+            *spent += 1;
+            let undo = planned.candidate.apply(&mut self.working, subject, self.analyst.profile);
+            let proof = prove(self.analyst, &planned.candidate, subject, &self.working, self.simulate);
+            Undo::all(undo, &mut self.working);
+            proven.extend(proof.map(|proof| (planned, proof)));
         }
+        proven
     }
-    proven.sort_by(rank);
-    if no_single && tried > 0 {
-        let list = kinds.join(", ");
-        let more = if proven.is_empty() { "" } else { " Two together:" };
-        group.changes_note = Some(format!("No single change found among {list} ({tried} tried).{more}"));
-    }
-    group.changes = proven
-        .into_iter()
-        .take(options.changes)
-        .enumerate()
-        .map(|(position, (candidate, edits, proof))| {
-            change(analyst, &subject, position + 1, &candidate, edits, proof)
-        })
-        .collect();
 }
 
 fn subject_of<'a>(analyst: &Analyst<'a>, group: &Group) -> Option<Subject<'a>> {
@@ -105,20 +159,6 @@ fn subject_of<'a>(analyst: &Analyst<'a>, group: &Group) -> Option<Subject<'a>> {
     Some(Subject { owner, pods: mine, siblings })
 }
 
-fn prove_and_price(
-    analyst: &Analyst<'_>,
-    candidate: Candidate,
-    subject: &Subject<'_>,
-    simulate: &Simulate<'_>,
-) -> Option<Proven> {
-    let edits: Vec<Edit> = candidate.edits.iter().flat_map(|edit| edit.fields(analyst, subject)).collect();
-    if edits.is_empty() {
-        return None;
-    }
-    let proof = prove(analyst, &candidate, subject, simulate)?;
-    Some((candidate, edits, proof))
-}
-
 /// Fewest fields; then room given before wishes cut; then fewest side effects on other pods; then the cheaper
 /// result; then fewest nodes that drift.
 fn rank(a: &Proven, b: &Proven) -> Ordering {
@@ -127,33 +167,30 @@ fn rank(a: &Proven, b: &Proven) -> Ordering {
         (None, Some(usd)) => usd,
         (None, None) => f64::INFINITY,
     };
-    a.1.len()
-        .cmp(&b.1.len())
-        .then(b.0.gives_room().cmp(&a.0.gives_room()))
-        .then(a.2.pending_pods.cmp(&b.2.pending_pods))
-        .then(price(&a.2).total_cmp(&price(&b.2)))
-        .then(a.2.drifted_nodes.cmp(&b.2.drifted_nodes))
-        .then(a.2.moved_pods.cmp(&b.2.moved_pods))
+    a.0.tier()
+        .cmp(&b.0.tier())
+        .then(a.1.pending_pods.cmp(&b.1.pending_pods))
+        .then(price(&a.1).total_cmp(&price(&b.1)))
+        .then(a.1.drifted_nodes.cmp(&b.1.drifted_nodes))
+        .then(a.1.moved_pods.cmp(&b.1.moved_pods))
 }
 
 fn change(
     analyst: &Analyst<'_>,
     subject: &Subject<'_>,
     rank: usize,
-    candidate: &Candidate,
-    edits: Vec<Edit>,
+    planned: Planned,
     proof: Proof,
 ) -> Change {
+    let Planned { candidate, edits } = planned;
     let titles: Vec<String> = candidate.edits.iter().map(|edit| edit.title(analyst, subject)).collect();
-    let patches: Vec<serde_json::Value> = candidate
-        .edits
-        .iter()
-        .filter_map(|edit| serde_json::to_value(edit.patch(analyst, subject)?).ok())
-        .collect();
-    let mut remarks: Vec<String> = Vec::new();
-    for remark in candidate.edits.iter().flat_map(|edit| edit.remarks(analyst, subject)) {
-        if !remarks.contains(&remark) {
-            remarks.push(remark);
+    let objects = candidate.by_object(subject);
+    let patch =
+        objects.first().and_then(|edits| serde_json::to_value(patch_of(edits, analyst, subject)?).ok());
+    let mut to_mind: Vec<String> = Vec::new();
+    for remark in candidate.edits.iter().flat_map(|edit| remarks(edit, analyst, subject)) {
+        if !to_mind.contains(&remark) {
+            to_mind.push(remark);
         }
     }
     Change {
@@ -162,9 +199,9 @@ fn change(
         title: titles.join("; "),
         fields: edits.len(),
         edits,
-        patch: patches.into_iter().next().unwrap_or_default(),
-        commands: candidate.edits.iter().filter_map(|edit| edit.command(analyst, subject)).collect(),
-        remarks,
+        patch: patch.unwrap_or_default(),
+        commands: objects.iter().filter_map(|edits| command(edits, analyst, subject)).collect(),
+        remarks: to_mind,
         proof,
     }
 }

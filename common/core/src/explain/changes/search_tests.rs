@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::patch::apply;
-use super::{SearchOptions, search};
+use super::{ChangeSearch, SearchOptions};
 use crate::explain::funnel_tests::provider;
 use crate::explain::report::Group;
 use crate::explain::{Analyst, Depth, groups_of, pending_pods};
@@ -65,14 +65,15 @@ impl Cluster {
     fn group(&self) -> Group {
         let provider = provider();
         let snapshot = self.snapshot();
-        let options = SolveOptions::default();
-        let solution = solve(&snapshot, &provider, &options);
+        let solve_options = SolveOptions::default();
+        let solution = solve(&snapshot, &provider, &solve_options);
         let analyst = Analyst::new(&snapshot, &solution, provider.labels());
         let pods = pending_pods(&snapshot);
         let mut groups = groups_of(&analyst, &pods, Depth::Full);
         let mut group = groups.remove(0);
-        let simulate = |edited: &Snapshot| solve(edited, &provider, &options);
-        search(&analyst, &mut group, &simulate, SearchOptions { changes: 9, ..SearchOptions::default() });
+        let simulate = |edited: &Snapshot| solve(edited, &provider, &solve_options);
+        let options = SearchOptions { changes: 9, ..SearchOptions::default() };
+        ChangeSearch::new(&analyst, &simulate).search(&mut group, options);
         group
     }
 
@@ -222,4 +223,62 @@ fn a_daemon_set_in_the_way_can_give_way() {
             "daemonset/agent -n kube-system: hostPort 9100 -> 9101",
         ],
     );
+}
+
+/// Runs that share packed instance types answer as runs that pack for themselves, to the last field.
+#[test]
+fn what_runs_share_changes_no_answer() {
+    let base = Cluster::new(
+        json!({"limits": {"cpu": "64"}, "template": {"spec": {"requirements": [
+            {"key": "kubernetes.io/arch", "operator": "In", "values": ["arm64"]}]}}}),
+        json!({"containers": container("2")}),
+    );
+    let variant = |pool: fn(&mut Value), pod_spec: Value, replicas: usize| {
+        let mut cluster = Cluster { pool: base.pool.clone(), daemon_set: None, pod_spec, replicas };
+        pool(&mut cluster.pool);
+        cluster.snapshot()
+    };
+    let provider = provider();
+    let options = SolveOptions::default();
+    let reuse = crate::sim::Reuse::default();
+    for (name, snapshot) in [
+        ("the cluster itself", variant(|_| {}, json!({"containers": container("2")}), 3)),
+        (
+            "another architecture",
+            variant(
+                |pool| {
+                    pool["spec"]["template"]["spec"]["requirements"][0]["values"] = json!(["arm64", "amd64"])
+                },
+                json!({"containers": container("2"), "nodeSelector": {"kubernetes.io/arch": "amd64"}}),
+                2,
+            ),
+        ),
+        (
+            "another resource",
+            variant(
+                |_| {},
+                json!({"containers": [{"name": "main", "resources": {"requests": {"cpu": "1", "x.com/y": "1"}}}]}),
+                1,
+            ),
+        ),
+        (
+            "a NodePool that is not Ready",
+            variant(|pool| pool["status"] = json!({}), json!({"containers": container("1")}), 1),
+        ),
+        (
+            "a taint",
+            variant(
+                |pool| {
+                    pool["spec"]["template"]["spec"]["taints"] = json!([{"key": "t", "effect": "NoSchedule"}])
+                },
+                json!({"containers": container("1")}),
+                4,
+            ),
+        ),
+        ("the cluster itself again", variant(|_| {}, json!({"containers": container("2")}), 3)),
+    ] {
+        let alone = solve(&snapshot, &provider, &options);
+        let sharing = crate::sim::solve_reusing(&snapshot, &provider, &options, &reuse);
+        assert_eq!(format!("{sharing:?}"), format!("{alone:?}"), "{name}");
+    }
 }
