@@ -175,6 +175,14 @@ impl OutputFlags {
     pub fn apply(&self, out: &mut Out<'_>) {
         out.choose_color(self.color);
     }
+
+    /// For verbs whose answer does not change by itself.
+    ///
+    /// # Errors
+    /// `--watch`.
+    pub fn refuse_watch(&self) -> Result<(), Error> {
+        if self.watch { Err(Error::usage("--watch: this is done once")) } else { Ok(()) }
+    }
 }
 
 #[cfg(test)]

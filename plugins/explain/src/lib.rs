@@ -16,7 +16,8 @@ mod select;
 
 use std::ffi::OsString;
 
-use karp_common::term::Out;
+use karp_common::cli::{Watch, watched};
+use karp_common::term::{Format, Out};
 use karp_core::report::{Error, ExitCode};
 
 use cli::Cli;
@@ -31,9 +32,22 @@ const NAME: &str = "kubectl karp explain";
 /// # Errors
 /// Wrong usage, unreadable input, unknown names.
 pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Error> {
-    let Some(cli) = karp_common::cli::parse::<Cli>(NAME, arguments.clone(), out)? else {
+    let Some(mut cli) = karp_common::cli::parse::<Cli>(NAME, arguments.clone(), out)? else {
         return Ok(ExitCode::Done);
     };
     cli.output.apply(out);
-    explain::explain(&cli, &arguments, out)
+    let namespace = cli.scope.namespace.as_deref();
+    let source = cli.source.clone();
+    let watch = Watch {
+        on: cli.output.watch,
+        source: &source,
+        cluster: cli.cluster.options(namespace),
+        with_times: matches!(cli.output.output, Format::Table | Format::Wide),
+    };
+    watched(&watch, out, |out| {
+        let result = explain::explain(&cli, &arguments, out);
+        // Prices are refreshed for the first screen.
+        cli.catalog.live_prices = false;
+        result
+    })
 }

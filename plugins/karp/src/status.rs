@@ -4,10 +4,13 @@ use std::ffi::OsString;
 
 use clap::Parser;
 use karp_common::catalog::{ProviderOptions, choose_provider};
-use karp_common::cli::{CatalogFlags, ClusterFlags, OutputFlags, ScopeFlags, SourceFlags, parse};
+use karp_common::cli::{
+    CatalogFlags, ClusterFlags, OutputFlags, ScopeFlags, SourceFlags, Watch, parse, watched,
+};
 use karp_common::snapshot::read;
 use karp_common::term::{Format, Label, Out, Style, document};
-use karp_core::explain::{Analyst, Depth, Summary, explain, pending_pods};
+use karp_core::explain::report::Summary;
+use karp_core::explain::{Analyst, Depth, explain, pending_pods};
 use karp_core::model::{Fidelity, Snapshot, VersionFit, condition_is_true};
 use karp_core::provider::CloudProvider;
 use karp_core::report::{Error, ExitCode};
@@ -64,6 +67,17 @@ struct Controller {
 pub(crate) fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Error> {
     let Some(cli) = parse::<Cli>("kubectl karp", arguments, out)? else { return Ok(ExitCode::Done) };
     cli.output.apply(out);
+    let watch = Watch {
+        on: cli.output.watch,
+        source: &cli.source,
+        cluster: cli.cluster.options(cli.scope.namespace.as_deref()),
+        with_times: matches!(cli.output.output, Format::Table | Format::Wide),
+    };
+    watched(&watch, out, |out| screen(&cli, out))
+}
+
+/// Reads, simulates, prints.
+fn screen(cli: &Cli, out: &mut Out<'_>) -> Result<ExitCode, Error> {
     let snapshot = read(&cli.source.input(&cli.cluster, cli.scope.namespace.as_deref()), out)?;
     let options = ProviderOptions {
         instance_types: cli.catalog.instance_types.clone(),

@@ -97,6 +97,7 @@ struct Score {
 pub(crate) fn run(program: &Program, arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Error> {
     let Some(cli) = parse::<Cli>("kubectl karp version", arguments, out)? else { return Ok(ExitCode::Done) };
     cli.output.apply(out);
+    cli.output.refuse_watch()?;
     let running = if cli.client { None } else { running(&cli.cluster) };
     let version = Version {
         version: OWN,

@@ -61,6 +61,10 @@ pub(crate) struct Cli {
     #[arg(long)]
     pub(crate) no_headers: bool,
 
+    /// Print again when the answer changes
+    #[arg(short, long)]
+    pub(crate) watch: bool,
+
     /// When to colour
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub(crate) color: ColorChoice,

@@ -24,6 +24,7 @@ mod words;
 use std::ffi::OsString;
 
 use karp_common::catalog::{ChosenProvider, ProviderOptions, choose_provider, provider_options};
+use karp_common::cli::{Watch, watched};
 use karp_common::term::Out;
 use karp_core::model::Snapshot;
 use karp_core::preview::diff::{DiffInput, diff};
@@ -43,15 +44,33 @@ const NAME: &str = "kubectl karp preview";
 /// # Errors
 /// Wrong usage, unreadable input, names that do not exist.
 pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Error> {
-    let Some(cli) = karp_common::cli::parse::<Cli>(NAME, arguments.clone(), out)? else {
+    let Some(mut cli) = karp_common::cli::parse::<Cli>(NAME, arguments.clone(), out)? else {
         return Ok(ExitCode::Done);
     };
     out.choose_color(cli.color);
-    let live = edits::read_live(&cli, out)?;
+    let namespace = cli.scope.namespace.as_deref();
+    let source = cli.source.clone();
+    let watch = Watch {
+        on: cli.watch,
+        source: &source,
+        cluster: cli.cluster.options(namespace),
+        with_times: matches!(cli.output, cli::Output::Table | cli::Output::Wide),
+    };
+    watched(&watch, out, |out| {
+        let result = screen(&cli, &arguments, out);
+        // Prices are refreshed for the first screen.
+        cli.catalog.live_prices = false;
+        result
+    })
+}
+
+/// Reads, simulates, prints.
+fn screen(cli: &Cli, arguments: &[OsString], out: &mut Out<'_>) -> Result<ExitCode, Error> {
+    let live = edits::read_live(cli, out)?;
     let mut edited = live.clone();
-    let edits = edits::apply_all(&cli, &mut edited, out)?;
-    let report = report(&cli, &live, &edited, &edits, out)?;
-    output::print(&report, &cli, &arguments, out)?;
+    let edits = edits::apply_all(cli, &mut edited, out)?;
+    let report = report(cli, &live, &edited, &edits, out)?;
+    output::print(&report, cli, arguments, out)?;
     Ok(exit::code(&report, &cli.fail_on))
 }
 
