@@ -1,5 +1,6 @@
 //! Everything of karp-tests that needs no server, in one executable: one module per subject.
 
+mod anonymize;
 mod cases;
 mod tidy;
 mod vectors;

@@ -6,6 +6,7 @@ use karp_common::cli::{ClusterFlags, OutputFlags, SourceFlags};
 /// Save what the commands read, to replay with --from
 ///
 ///   kubectl karp snapshot shop.json.zst
+///   kubectl karp snapshot shop.json.zst --anonymize     to show to others
 ///   kubectl karp snapshot small.json --from dump.yaml   a dump in a twentieth of its size
 ///   kubectl karp explain --from shop.json.zst
 ///
@@ -20,6 +21,10 @@ pub(crate) struct Cli {
     /// File to write: .zst and .gz are packed, - is stdout
     #[arg(value_name = "FILE")]
     pub(crate) file: String,
+
+    /// Replace names, keeping every answer the same
+    #[arg(long)]
+    pub(crate) anonymize: bool,
 
     #[command(flatten)]
     pub(crate) source: SourceFlags,
