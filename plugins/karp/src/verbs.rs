@@ -12,6 +12,8 @@ use crate::{Program, version};
 pub(crate) enum Section {
     /// Answers questions.
     Ask,
+    /// Changes the cluster.
+    Act,
     /// Keeps things for later.
     Keep,
 }
@@ -51,6 +53,24 @@ pub(crate) const VERBS: &[Verb] = &[
         section: Section::Ask,
         about: "What is drifted, by which field, and when it will roll",
         run: Some(kubectl_karp_drift::run),
+    },
+    Verb {
+        name: "cordon",
+        section: Section::Act,
+        about: "Stop pods from coming to nodes, or pause a NodePool",
+        run: Some(kubectl_karp_cordon::run),
+    },
+    Verb {
+        name: "uncordon",
+        section: Section::Act,
+        about: "Let pods come back, or let a NodePool go on",
+        run: Some(kubectl_karp_uncordon::run),
+    },
+    Verb {
+        name: "drain",
+        section: Section::Act,
+        about: "Empty nodes without breaking a PodDisruptionBudget",
+        run: Some(kubectl_karp_drain::run),
     },
     Verb {
         name: "snapshot",

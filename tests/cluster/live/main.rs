@@ -7,9 +7,12 @@
 mod aws;
 mod cluster;
 mod drain;
+mod listing;
+mod one_executable;
 mod proof;
 mod reader;
 mod smoke;
+mod workshop;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -52,6 +55,7 @@ fn prepare(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
             "drain::drains_of_one_to_fifty_nodes_break_no_budget",
             drain::drains_of_one_to_fifty_nodes_break_no_budget,
         ));
+        trials.push(test("listing::fifty_thousand_pods", listing::fifty_thousand_pods));
         trials.push(test("drain::killed_drains_go_on", drain::killed_drains_go_on));
     }
     trials.extend(proofs()?);
@@ -90,6 +94,18 @@ fn tests() -> Vec<Trial> {
         test("reader::a_forbidden_kind_is_a_gap", reader::a_forbidden_kind_is_a_gap),
         test("reader::one_namespace_may_be_enough", reader::one_namespace_may_be_enough),
         test("reader::failures_name_the_next_command", reader::failures_name_the_next_command),
+        test("reader::a_faulty_server_is_read_all_the_same", reader::a_faulty_server_is_read_all_the_same),
+        test("workshop::live_and_dumps_are_explained_alike", workshop::live_and_dumps_are_explained_alike),
+        test("workshop::a_change_is_explained_again", workshop::a_change_is_explained_again),
+        test(
+            "one_executable::every_verb_answers_through_one_link",
+            one_executable::every_verb_answers_through_one_link,
+        ),
+        test(
+            "one_executable::anonymous_snapshots_explain_the_same",
+            one_executable::anonymous_snapshots_explain_the_same,
+        ),
+        test("listing::five_thousand_pods", listing::five_thousand_pods),
         test("drain::cordon_and_back", drain::cordon_and_back),
         test("drain::refusal_and_abort", drain::refusal_and_abort),
         test("drain::surge_then_delete_the_node_claim", drain::surge_then_delete_the_node_claim),
