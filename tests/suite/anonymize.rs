@@ -53,17 +53,29 @@ fn compare_solutions(snapshot: &Snapshot, provider: &KwokProvider) -> Result<()>
     }
 }
 
-/// Values of the provider's own labels: they are no names, and may begin like one (`c-4x-amd64-linux`).
-fn words_of(provider: &KwokProvider, snapshot: &Snapshot) -> BTreeSet<String> {
-    let types = snapshot.objects.node_pools.iter().filter_map(|pool| provider.instance_types(pool).ok());
-    let types: Vec<_> = types.flat_map(|types| types.to_vec()).collect();
-    let requirements = types.iter().flat_map(|one| {
-        let offered = one.offerings.iter().map(|offering| &offering.requirements);
-        std::iter::once(&one.requirements).chain(offered)
-    });
-    let specs = requirements.flat_map(|all| all.iter().flat_map(|one| one.to_specs()));
-    let values = specs.flat_map(|spec| spec.values).map(|value| value.to_string());
-    values.chain(types.iter().map(|one| one.name.to_string())).collect()
+/// What is no name although it may look like one: values of the provider's own labels by key, and instance types.
+type Words = BTreeSet<(String, String)>;
+
+/// Those of a provider: `c` is an instance family, `c-4x-amd64-linux` a type.
+fn words_of(provider: &KwokProvider, snapshot: &Snapshot) -> Words {
+    let mut words = Words::new();
+    for pool in &snapshot.objects.node_pools {
+        let Ok(types) = provider.instance_types(pool) else { continue };
+        for one in types.iter() {
+            for field in ["instanceTypes", "node.kubernetes.io/instance-type"] {
+                words.insert((field.to_owned(), one.name.to_string()));
+            }
+            let offered = one.offerings.iter().map(|offering| &offering.requirements);
+            for requirement in std::iter::once(&one.requirements).chain(offered).flat_map(|all| all.iter()) {
+                for spec in requirement.to_specs() {
+                    for value in &spec.values {
+                        words.insert((spec.key.to_string(), value.to_string()));
+                    }
+                }
+            }
+        }
+    }
+    words
 }
 
 /// Without Karpenter's guesses at what a misspelt label was meant to be.
@@ -122,7 +134,7 @@ fn compare_reports(folder: &Path) -> Result<()> {
     // A verb that does not exist yet has no answer to keep.
     let Some(real) = report(&case, &snapshot, |word| word.to_owned())? else { return Ok(()) };
     let ours = report(&case, &anonymous, |word| names.names_in(word))?.context("no answer")?;
-    same(&renamed(&real, "", &names, &BTreeSet::new()), &without_hashes(&ours))
+    same(&renamed(&real, "", &names, &Words::new()), &without_hashes(&ours))
 }
 
 /// What the command of a case prints as JSON about a snapshot.
@@ -153,22 +165,24 @@ fn same(real: &Value, anonymous: &Value) -> Result<()> {
 const HASHES: [&str; 2] = ["karpenter.sh/nodepool-hash", "karpenter.k8s.aws/ec2nodeclass-hash"];
 
 fn without_hashes(value: &Value) -> Value {
-    renamed(value, "", &Names::default(), &BTreeSet::new())
+    renamed(value, "", &Names::default(), &Words::new())
 }
 
-/// The answer with every name replaced. `words` are no names.
-fn renamed(value: &Value, field: &str, names: &Names, words: &BTreeSet<String>) -> Value {
+/// The answer with every name replaced. `field` is the field that the value stands in, or its label.
+fn renamed(value: &Value, field: &str, names: &Names, words: &Words) -> Value {
     match value {
-        Value::String(text) if words.contains(text) => value.clone(),
+        Value::String(text) if words.contains(&(field.to_owned(), text.clone())) => value.clone(),
         Value::String(text) => names.names_in(text).into(),
         Value::Array(list) => list.iter().map(|item| renamed(item, field, names, words)).collect(),
         Value::Object(map) => {
+            let label = map.get("key").and_then(Value::as_str);
             let entries = map.iter().filter(|(key, _)| !HASHES.contains(&key.as_str()));
             entries
                 .map(|(key, value)| {
-                    // Words of the API.
-                    let value = match key.as_str() {
-                        "outcome" | "verdict" | "kind" | "apiVersion" => value.clone(),
+                    let value = match (key.as_str(), label) {
+                        // Words of the API.
+                        ("outcome" | "verdict" | "kind" | "apiVersion", _) => value.clone(),
+                        ("values" | "value", Some(label)) => renamed(value, label, names, words),
                         _ => renamed(value, key, names, words),
                     };
                     // Other keys are fields.
