@@ -7,6 +7,7 @@
 mod aws;
 mod cluster;
 mod drain;
+mod patches;
 mod proof;
 mod reader;
 mod smoke;
@@ -90,6 +91,10 @@ fn tests() -> Vec<Trial> {
         test("reader::a_forbidden_kind_is_a_gap", reader::a_forbidden_kind_is_a_gap),
         test("reader::one_namespace_may_be_enough", reader::one_namespace_may_be_enough),
         test("reader::failures_name_the_next_command", reader::failures_name_the_next_command),
+        test(
+            "patches::every_printed_change_applies_and_does_what_was_proven",
+            patches::every_printed_change_applies_and_does_what_was_proven,
+        ),
         test("drain::cordon_and_back", drain::cordon_and_back),
         test("drain::refusal_and_abort", drain::refusal_and_abort),
         test("drain::surge_then_delete_the_node_claim", drain::surge_then_delete_the_node_claim),
