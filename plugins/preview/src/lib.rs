@@ -27,7 +27,7 @@ use karp_common::catalog::{ChosenProvider, ProviderOptions, choose_provider, pro
 use karp_common::term::Out;
 use karp_core::model::Snapshot;
 use karp_core::preview::diff::{DiffInput, diff};
-use karp_core::preview::{Preview, preview, totals};
+use karp_core::preview::{Preview, other_ends, preview, totals};
 use karp_core::provider::CloudProvider;
 use karp_core::report::{Error, ExitCode};
 use karp_core::sim::{Solution, SolveOptions, solve};
@@ -87,6 +87,9 @@ fn report(
     if !report.unresolved.is_empty() {
         report.uncertain.push("edit".to_owned());
     }
+    let options = SolveOptions::guessed(edited);
+    let ends = other_ends(edited, &after.chosen.provider, &after.solution, &options);
+    report.unresolved.extend(words::other_ends(&ends));
     if edits.any {
         let before = solved(live, &options)?;
         report.without_changes = Some(totals(live, &before.solution, before.chosen.provider.labels()));

@@ -33,13 +33,14 @@ mod solution;
 mod solve;
 pub mod state_node;
 mod texts;
+mod ties;
 mod topology;
 mod topology_group;
 mod type_list;
 mod validation;
 mod volumes;
 
-pub use options::{ReservedMode, SolveOptions};
+pub use options::{ReservedMode, SolveOptions, TieBreak};
 pub use reuse::Reuse;
 pub use solve::{solve, solve_reusing};
 

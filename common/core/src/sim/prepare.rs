@@ -24,6 +24,7 @@ use super::reuse::{PackedTypes, Reuse, packed_types};
 use super::scheduler::{Node, Scheduler, Template};
 use super::solution::PoolEligibility;
 use super::state_node;
+use super::ties::Ties;
 use super::topology::{CountedNode, DomainSource, Topology};
 use super::type_list::TypeList;
 use super::volumes::{self, LookupError, Storage, Volumes};
@@ -145,7 +146,8 @@ fn template_requirements(node_pool: &NodePool, labels: &Labels, profile: &LabelP
 }
 
 /// Machines as the controller tracks them, by provider id. A Node on which a pod's volumes cannot be looked up is
-/// not taken in: its NodeClaim alone stands for it.
+/// not taken in: its NodeClaim alone stands for it. One that is being deleted was taken in long before, and a
+/// failing update leaves it as it was.
 pub(super) fn tracked_nodes<'a>(
     snapshot: &'a Snapshot,
     provider: &dyn CloudProvider,
@@ -163,7 +165,8 @@ pub(super) fn tracked_nodes<'a>(
         .map(|mut state| {
             state.node_claim =
                 state.node_claim.filter(|claim| provider.supports_node_class(&claim.spec.node_class_ref));
-            state.node = state.node.filter(|node| !broken.contains(node.metadata.name.as_str()));
+            let leaves = state.node_claim.is_some_and(|claim| claim.metadata.is_deleting());
+            state.node = state.node.filter(|node| leaves || !broken.contains(node.metadata.name.as_str()));
             state
         })
         .filter(|state| state.node.is_some() || state.node_claim.is_some())
@@ -293,8 +296,9 @@ pub(super) fn scheduler<'a>(
         soft_taints,
         attempts: 0,
         nodes_column,
-        ties: Vec::new(),
+        ties: Ties::new(world.options.ties),
         choices: Vec::new(),
+        turned_away: FxHashMap::default(),
     };
     for (class, constraints) in batch.classes {
         let view = scheduler.new_view(constraints);

@@ -21,6 +21,7 @@ use super::host_ports::{HostPort, conflict};
 use super::open_order::OpenOrder;
 use super::packed::{HOSTNAME, Interner, Key, Open, ReqId, SetId, Value};
 use super::solution::TopologyKind;
+use super::ties::{Tie, Ties};
 use super::topology::{Checks, GroupCheck, Side, Topology, requirement_of};
 use super::topology_group::{Check, Domains};
 use super::type_list::TypeList;
@@ -122,9 +123,11 @@ pub(super) struct Scheduler<'a> {
     /// Claims tried to open so far.
     pub attempts: usize,
     pub nodes_column: Option<usize>,
-    pub ties: Vec<(Key, Vec<Value>)>,
+    pub ties: Ties,
     /// Ties of placed pods.
-    pub choices: Vec<(usize, Key, Vec<Value>)>,
+    pub choices: Vec<(usize, Tie)>,
+    /// Ties after which a pod was turned away in its last attempt, by pod.
+    pub turned_away: FxHashMap<usize, Vec<Tie>>,
 }
 
 /// Where a pod went.
@@ -183,6 +186,7 @@ impl Scheduler<'_> {
             let permanent = error.is_deferral() || matches!(error, AttemptError::Devices);
             if permanent || !self.relax(class, step) {
                 self.update_topology(class, self.classes[class].views[0]);
+                self.remember_turned_away(pod);
                 return Err(error);
             }
             step += 1;
@@ -376,13 +380,24 @@ impl Scheduler<'_> {
 
     pub(super) fn remember_ties(&mut self, pod: usize) {
         let decision = self.pods[pod].decision;
-        let ties = self.ties.drain(..);
-        self.choices.extend(ties.map(|(key, values)| (decision, key, values)));
+        let ties = self.ties.take();
+        self.choices.extend(ties.into_iter().map(|tie| (decision, tie)));
+        self.remember_turned_away(pod);
+    }
+
+    /// What a pod met in the attempt that ends here and did not lead anywhere.
+    fn remember_turned_away(&mut self, pod: usize) {
+        let ties = self.ties.take_turned_away();
+        if !ties.is_empty() {
+            self.turned_away.insert(self.pods[pod].decision, ties);
+        } else if !self.turned_away.is_empty() {
+            self.turned_away.remove(&self.pods[pod].decision);
+        }
     }
 
     /// Narrows a node to the domains that every constraint of the pod, and every constraint against it, allows.
     pub(super) fn tighten(&mut self, view: usize, side: Side, open: Open) -> Result<SetId, ClaimError> {
-        self.ties.clear();
+        self.ties.begin();
         let mut narrowed: SmallVec<[(Key, ReqId); 4]> = SmallVec::new();
         for position in 0..self.views[view].checks.all.len() {
             let GroupCheck { group, key, selects_itself, pod } = self.views[view].checks.all[position];

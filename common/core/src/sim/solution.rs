@@ -268,10 +268,13 @@ pub struct DaemonGroup {
 /// A place where the controller may choose otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
-    /// Pod that was placed; position in [`Solution::pods`].
+    /// The pod; position in [`Solution::pods`].
     pub pod: usize,
     /// The label key whose value was a tie.
     pub key: CompactString,
     /// The values that tied, in byte order; the first was taken.
     pub values: Vec<CompactString>,
+    /// Whether the value taken led nowhere: the pod went elsewhere, or has no place. No second value is tried
+    /// (quirk Q4), and another might have done.
+    pub turned_away: bool,
 }

@@ -19,6 +19,7 @@ use super::solution::{
     Choice, DaemonGroup, EventText, ExistingNode, NodePoolState, NotConsidered, NotModelled, Outcome,
     PodDecision, Solution, Synced, TopologyConstraint, Unsynced,
 };
+use super::ties::Tie;
 use super::validation::validate;
 use super::volumes::Storage;
 use crate::model::{Pod, Snapshot, StateNode};
@@ -389,12 +390,20 @@ fn topology(scheduler: &Scheduler<'_>) -> Vec<TopologyConstraint> {
 }
 
 fn choices(scheduler: &Scheduler<'_>, moved: &[usize]) -> Vec<Choice> {
-    let choices = scheduler.choices.iter();
+    let choice = |decision: usize, (key, values): &Tie, turned_away: bool| Choice {
+        pod: moved[decision],
+        key: scheduler.interner.key_name(*key).clone(),
+        values: values.iter().map(|value| scheduler.interner.value_name(*key, *value).clone()).collect(),
+        turned_away,
+    };
+    let mut choices: Vec<Choice> =
+        scheduler.choices.iter().map(|(decision, tie)| choice(*decision, tie, false)).collect();
+    let mut others: Vec<Choice> = scheduler
+        .turned_away
+        .iter()
+        .flat_map(|(decision, ties)| ties.iter().map(move |tie| choice(*decision, tie, true)))
+        .collect();
+    others.sort_by(|a, b| (a.pod, &a.key, &a.values).cmp(&(b.pod, &b.key, &b.values)));
+    choices.extend(others);
     choices
-        .map(|(decision, key, values)| Choice {
-            pod: moved[*decision],
-            key: scheduler.interner.key_name(*key).clone(),
-            values: values.iter().map(|value| scheduler.interner.value_name(*key, *value).clone()).collect(),
-        })
-        .collect()
 }
