@@ -1,6 +1,10 @@
 //! Everything of karp-tests that needs no server, in one executable: one module per subject.
 
 mod cases;
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod properties;
 mod tidy;
 mod vectors;
 
