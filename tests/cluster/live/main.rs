@@ -65,12 +65,29 @@ fn proofs() -> anyhow::Result<Vec<Trial>> {
     let chosen = scenarios.filter(|scenario| is_all || proof::PART.contains(&scenario.name.as_str()));
     let one = |scenario: proof::Scenario| {
         Trial::test(format!("proof::{}", scenario.name), move || {
-            outcome(cluster::with_karpenter(&scenario.environment, |plane, karpenter| {
-                proof::prove(&proof::record(plane, karpenter, &scenario)?)
-            }))
+            outcome(play(&scenario).and_then(|folder| proof::prove(&folder)))
         })
     };
     Ok(chosen.map(one).collect())
+}
+
+/// Has Karpenter play a scenario, again where a slow machine made it part the batch; the evidence folder.
+fn play(scenario: &proof::Scenario) -> anyhow::Result<PathBuf> {
+    const PLAYS: usize = 3;
+    let mut folder = PathBuf::new();
+    for _ in 0..PLAYS {
+        let mut is_parted = false;
+        cluster::with_karpenter(&scenario.environment, |plane, karpenter| {
+            let played = proof::record(plane, karpenter, scenario)?;
+            (folder, is_parted) = (played.folder, played.is_parted);
+            Ok(())
+        })?;
+        if !is_parted {
+            break;
+        }
+        eprintln!("{}: Karpenter parted the batch", scenario.name);
+    }
+    Ok(folder)
 }
 
 fn replays(folder: &Path) -> anyhow::Result<Vec<Trial>> {
@@ -86,6 +103,7 @@ fn tests() -> Vec<Trial> {
         test("smoke::the_scheduler_marks_pods_unschedulable", smoke::the_scheduler_marks_pods_unschedulable),
         test("smoke::a_user_without_rights_is_forbidden", smoke::a_user_without_rights_is_forbidden),
         test("smoke::karpenter_launches_what_pods_need", smoke::karpenter_launches_what_pods_need),
+        test("smoke::preview_takes_what_kubectl_prints", smoke::preview_takes_what_kubectl_prints),
         test("reader::live_and_dump_are_the_same", reader::live_and_dump_are_the_same),
         test("reader::a_forbidden_kind_is_a_gap", reader::a_forbidden_kind_is_a_gap),
         test("reader::one_namespace_may_be_enough", reader::one_namespace_may_be_enough),
@@ -107,11 +125,7 @@ fn test(name: &str, body: fn(&karp_cluster::ControlPlane) -> anyhow::Result<()>)
 fn recordings() -> anyhow::Result<Vec<Trial>> {
     let scenarios = proof::all()?;
     let recording = |scenario: proof::Scenario| {
-        Trial::test(format!("record::{}", scenario.name), move || {
-            outcome(cluster::with_karpenter(&scenario.environment, |plane, karpenter| {
-                proof::record(plane, karpenter, &scenario).map(|_| ())
-            }))
-        })
+        Trial::test(format!("record::{}", scenario.name), move || outcome(play(&scenario).map(|_| ())))
     };
     Ok(scenarios.into_iter().map(recording).collect())
 }
