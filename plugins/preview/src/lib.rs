@@ -87,8 +87,8 @@ fn report(
     if !report.unresolved.is_empty() {
         report.uncertain.push("edit".to_owned());
     }
-    let options = SolveOptions::guessed(edited);
-    let ends = other_ends(edited, &after.chosen.provider, &after.solution, &options);
+    let assumed = SolveOptions::guessed(edited);
+    let ends = other_ends(edited, &after.chosen.provider, &after.solution, &assumed);
     report.unresolved.extend(words::other_ends(&ends));
     if edits.any {
         let before = solved(live, &options)?;
