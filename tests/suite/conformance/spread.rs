@@ -72,7 +72,7 @@ fn zones(table: &mut Table) {
         "1 / 1,2,2",
     );
 
-    let loose = |count| pods(count).spread_so(json!({"maxSkew": 5}));
+    let loose = |count| pods(count).cpu("1.1").spread_so(json!({"maxSkew": 5}));
     let two = vec![loose(1).select(ZONE, Z1), loose(1).select(ZONE, Z2)];
     let got = batches([(in_zones(&[Z1, Z2]), two), (in_zones(&[Z3]), vec![loose(10)])], ZONE);
     table.row("TS-04", got, "1,1 / 1,1,6");
