@@ -142,7 +142,7 @@ fn signature(claim: &Value) -> String {
         })
         .collect();
     requirements.sort();
-    json!({
+    let asked = json!({
         "nodePool": claim["metadata"]["labels"]["karpenter.sh/nodepool"],
         "requirements": requirements,
         "requests": spec["resources"]["requests"],
@@ -150,8 +150,21 @@ fn signature(claim: &Value) -> String {
         "startupTaints": spec["startupTaints"],
         "nodeClassRef": spec["nodeClassRef"],
         "terminationGracePeriod": spec["terminationGracePeriod"],
-    })
-    .to_string()
+    });
+    sorted(&asked).to_string()
+}
+
+/// With the fields of every object in order: two servers need not write them alike.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields: BTreeMap<&String, Value> =
+                fields.iter().map(|(name, value)| (name, sorted(value))).collect();
+            json!(fields)
+        }
+        Value::Array(values) => values.iter().map(sorted).collect(),
+        plain => plain.clone(),
+    }
 }
 
 fn compare_claims<'a>(
