@@ -13,6 +13,7 @@ pub(crate) mod hashstructure;
 mod instance_type;
 mod labels;
 mod list;
+mod managed_fields;
 mod meta;
 mod node;
 mod node_claim;
@@ -51,6 +52,7 @@ pub use go_duration::{GoDuration, ParseGoDurationError, parse_go_duration, parse
 pub use instance_type::{AllocatableGroup, InstanceType, Offering, Overhead, PriceKind};
 pub use labels::{LabelProfile, Labels, key as label_key};
 pub use list::List;
+pub use managed_fields::{ManagedFields, ManagedFieldsEntry, WrittenField};
 pub use meta::{Condition, ObjectMeta, OwnerReference, condition, condition_is_true};
 pub use node::{CsiAllocatable, CsiDriver, CsiNode, CsiNodeSpec, Node, NodeInfo, NodeSpec, NodeStatus};
 pub use node_claim::{NodeClaim, NodeClaimResources, NodeClaimSpec, NodeClaimStatus};
