@@ -7,16 +7,26 @@
 //! [`drift()`] is pure. Without AWS everything is told that the cluster itself tells, and the missing part is named.
 
 mod advice;
+mod aws;
+mod changes;
+mod claim;
 mod cli;
 mod drift;
 mod edge;
+mod found;
+mod groups;
 mod images;
+mod moved;
+mod pool;
 mod preview;
+mod questions;
 mod render;
 pub mod report;
+mod sort;
 mod target;
 #[cfg(test)]
 mod tests;
+mod versions;
 mod words;
 
 use std::ffi::OsString;
@@ -25,8 +35,11 @@ use karp_common::cli::parse;
 use karp_common::term::{Format, Out, document};
 use karp_core::report::{Error, ExitCode};
 
+use sort::SortBy;
+
 pub use cli::Cli;
-pub use drift::{AwsAnswer, DriftOptions, drift, questions};
+pub use drift::{AwsAnswer, DriftOptions, drift};
+pub use questions::questions;
 pub use render::{RenderOptions, render};
 pub use target::Target;
 
@@ -37,17 +50,29 @@ pub use target::Target;
 pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Error> {
     let Some(cli) = parse::<Cli>("kubectl karp drift", arguments, out)? else { return Ok(ExitCode::Done) };
     cli.output.apply(out);
+    if cli.output.watch {
+        return Err(Error::usage("drift cannot watch yet").hint("leave out -w, or: watch kubectl karp drift"));
+    }
+    screen(&cli, out)
+}
+
+/// One look at the cluster, printed.
+fn screen(cli: &Cli, out: &mut Out<'_>) -> Result<ExitCode, Error> {
     let target = cli.target.as_deref().map(Target::parse).transpose()?;
     let options = DriftOptions { target, ami_preview: edge::preview_version(cli.ami_preview.as_deref())? };
-    let snapshot = edge::snapshot(&cli, out)?;
+    let sort = cli.output.sort_by.as_deref().map(SortBy::parse).transpose()?;
+    let snapshot = edge::snapshot(cli, out)?;
     if let Some(target) = &options.target {
         target.check(&snapshot)?;
     }
-    let (provider, notes) = edge::provider(&cli, &snapshot, out)?;
-    let aws = edge::aws(&snapshot);
+    let (provider, notes) = edge::provider(cli, &snapshot, out)?;
+    let aws = aws::ask(cli, &snapshot, &options, out);
     let mut report = drift(&snapshot, provider.as_ref(), &aws, &options);
     report.uncertain.extend(notes);
-    print(&report, &cli, out)?;
+    if let Some(sort) = sort {
+        sort.apply(&mut report);
+    }
+    print(&report, cli, out)?;
     Ok(if report.summary.drifted > 0 { ExitCode::Findings } else { ExitCode::Done })
 }
 
