@@ -46,14 +46,6 @@ fn prepare(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
         return recordings();
     }
     let mut trials = tests();
-    // Long, and on a busy machine their set-up does not come to rest: see README.md, "Long drains".
-    if std::env::var_os("KARP_LONG").is_some() {
-        trials.push(test(
-            "drain::drains_of_one_to_fifty_nodes_break_no_budget",
-            drain::drains_of_one_to_fifty_nodes_break_no_budget,
-        ));
-        trials.push(test("drain::killed_drains_go_on", drain::killed_drains_go_on));
-    }
     trials.extend(proofs()?);
     Ok(trials)
 }
@@ -82,7 +74,7 @@ fn replays(folder: &Path) -> anyhow::Result<Vec<Trial>> {
 }
 
 fn tests() -> Vec<Trial> {
-    vec![
+    let before = [
         test("smoke::the_scheduler_marks_pods_unschedulable", smoke::the_scheduler_marks_pods_unschedulable),
         test("smoke::a_user_without_rights_is_forbidden", smoke::a_user_without_rights_is_forbidden),
         test("smoke::karpenter_launches_what_pods_need", smoke::karpenter_launches_what_pods_need),
@@ -90,14 +82,13 @@ fn tests() -> Vec<Trial> {
         test("reader::a_forbidden_kind_is_a_gap", reader::a_forbidden_kind_is_a_gap),
         test("reader::one_namespace_may_be_enough", reader::one_namespace_may_be_enough),
         test("reader::failures_name_the_next_command", reader::failures_name_the_next_command),
-        test("drain::cordon_and_back", drain::cordon_and_back),
-        test("drain::refusal_and_abort", drain::refusal_and_abort),
-        test("drain::surge_then_delete_the_node_claim", drain::surge_then_delete_the_node_claim),
-        test(
-            "aws::the_aws_provider_launches_from_an_ec2_node_class",
-            aws::the_aws_provider_launches_from_an_ec2_node_class,
-        ),
-    ]
+    ];
+    let drains = drain::TESTS.iter().map(|(name, body)| test(name, *body));
+    let aws = test(
+        "aws::the_aws_provider_launches_from_an_ec2_node_class",
+        aws::the_aws_provider_launches_from_an_ec2_node_class,
+    );
+    before.into_iter().chain(drains).chain([aws]).collect()
 }
 
 fn test(name: &str, body: fn(&karp_cluster::ControlPlane) -> anyhow::Result<()>) -> Trial {
