@@ -6,6 +6,7 @@
 
 pub mod cases;
 pub mod changes_bench;
+pub mod schema;
 pub mod solve_bench;
 pub mod solving;
 pub mod vectors;

@@ -1,6 +1,8 @@
 //! Everything of karp-tests that needs no server, in one executable: one module per subject.
 
 mod cases;
+mod drains;
+mod schemas;
 mod tidy;
 mod vectors;
 

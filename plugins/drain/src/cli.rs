@@ -70,7 +70,7 @@ pub struct Cli {
     /// Labels to select pods by
     #[arg(long, value_name = "LABELS")]
     pub pod_selector: Option<String>,
-    /// Objects per page of a list
+    /// Objects per page of a list; 0 = all at once
     #[arg(long, value_name = "N", default_value_t = 500, hide_short_help = true)]
     pub chunk_size: u32,
     /// none, client or server
@@ -83,6 +83,7 @@ pub struct Cli {
     /// Image of the pods that hold room
     #[arg(
         long,
+        env = "KARP_SURGE_IMAGE",
         help_heading = "More",
         value_name = "IMAGE",
         default_value = "registry.k8s.io/pause:3.10",

@@ -69,9 +69,10 @@ pub use node_pool_hash::{NODE_POOL_HASH_VERSION, node_pool_hash};
 pub use pdb::{IntOrPercent, PodDisruptionBudget, PodDisruptionBudgetSpec, PodDisruptionBudgetStatus};
 pub use pod::{
     Affinity, ClaimSource, ClaimTemplate, ClaimTemplateSpec, Container, ContainerPort,
-    ContainerResourceClaim, ContainerStatus, EmptyDirSource, EphemeralSource, HostPathSource, NodeAffinity,
-    NodeSelector, Pod, PodAffinity, PodAffinityTerm, PodResourceClaim, PodSpec, PodStatus, PreferredNodeTerm,
-    ResourceRequirements, SchedulingGate, TopologySpreadConstraint, Volume, WeightedPodAffinityTerm,
+    ContainerResourceClaim, ContainerState, ContainerStatus, ContainerWaiting, EmptyDirSource,
+    EphemeralSource, HostPathSource, NodeAffinity, NodeSelector, Pod, PodAffinity, PodAffinityTerm,
+    PodResourceClaim, PodSpec, PodStatus, PreferredNodeTerm, ResourceRequirements, SchedulingGate,
+    TopologySpreadConstraint, Volume, WeightedPodAffinityTerm,
 };
 pub use pod_requests::pod_requests;
 pub use quantity::{Format, ParseQuantityError, Quantity};
