@@ -1,11 +1,10 @@
 //! Sorts items into the lists of [`Objects`], and notes on the way what a snapshot must know of them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
-use std::sync::Arc;
 
 use karp_core::model::{
-    ControllerSettings, Gap, KINDS, ListVisitor, Object, Pod, PodSpec, WORKLOAD_KINDS, is_node_class,
+    ControllerSettings, Gap, KINDS, ListVisitor, Object, SharedSpecs, WORKLOAD_KINDS, is_node_class,
 };
 use karp_core::report::Error;
 use serde::Deserialize;
@@ -35,7 +34,7 @@ pub struct Counts {
 /// What is read goes here.
 pub(super) struct Collector<'p> {
     pub(super) decoded: Decoded,
-    specs: HashSet<Arc<PodSpec>>,
+    specs: SharedSpecs,
     counts: Counts,
     progress: &'p mut dyn FnMut(&Counts),
 }
@@ -57,7 +56,12 @@ struct ListHead {
 
 impl<'p> Collector<'p> {
     pub(super) fn new(progress: &'p mut dyn FnMut(&Counts)) -> Self {
-        Self { decoded: Decoded::default(), specs: HashSet::new(), counts: Counts::default(), progress }
+        Self {
+            decoded: Decoded::default(),
+            specs: SharedSpecs::default(),
+            counts: Counts::default(),
+            progress,
+        }
     }
 
     /// Reads one stream. Files of a folder may hold something else than objects; a file that was named may not.
@@ -156,7 +160,8 @@ impl<'p> Collector<'p> {
             ("", "Pod") => {
                 self.counts.pods += 1;
                 let pod = objects.pods.last_mut()?;
-                share_spec(&mut self.specs, pod)
+                // What one of them says wrong, all of them say: told once.
+                if self.specs.share(pod) { check::pod_spec("spec", &pod.spec) } else { None }
             }
             ("", "Node") => {
                 self.counts.nodes += 1;
@@ -249,16 +254,6 @@ impl<'p> Collector<'p> {
 struct ConfigMapName {
     #[serde(default)]
     metadata: karp_core::model::ObjectMeta,
-}
-
-/// Makes equal specs one, and looks for misspelt words in those not seen before.
-fn share_spec(specs: &mut HashSet<Arc<PodSpec>>, pod: &mut Pod) -> Option<Misspelt> {
-    if let Some(shared) = specs.get(&pod.spec) {
-        pod.spec = Arc::clone(shared);
-        return None;
-    }
-    specs.insert(Arc::clone(&pod.spec));
-    check::pod_spec("spec", &pod.spec)
 }
 
 /// Removes all but the last of objects with the same kind and name.

@@ -28,6 +28,7 @@ mod requirement;
 mod requirements;
 mod resources;
 mod selector;
+mod shared_specs;
 mod snapshot;
 mod state_node;
 mod storage;
@@ -79,6 +80,7 @@ pub use requirement::{Operator, Requirement, RequirementSpec, parse_integer};
 pub use requirements::{AllowUndefined, Incompatible, Requirements};
 pub use resources::{ResourceList, name as resource_name};
 pub use selector::{LabelSelector, NodeSelectorTerm, SelectorExpression, parse_selector, selects};
+pub use shared_specs::SharedSpecs;
 pub use snapshot::{
     CLUSTER_SCOPED, Gap, KINDS, ListReader, ListVisitor, Object, ObjectDecoder, Objects, Snapshot,
     TakenAtSource, WORKLOAD_KINDS, is_node_class,

@@ -192,7 +192,7 @@ fn planned_node(planned: &Planned<'_>, claim: &NewNodeClaim, position: usize, nu
         node_pool: claim.node_pool.clone(),
         capacity_types: launch.map(|launch| launch.capacity_type.clone()).into_iter().collect(),
         zones: launch.map(|launch| launch.zones.clone()).unwrap_or_default(),
-        instance_types: claim.instance_types.clone(),
+        instance_types: claim.instance_types.to_vec(),
         asked_types: launch.map_or(0, |launch| launch.asked_types),
         is_open: launch.is_some_and(|launch| launch.is_open),
         used: used_share(&requests, &allocatable),

@@ -362,19 +362,21 @@ impl Scheduler<'_> {
     }
 
     /// The reservations the claim would hold one unit of each.
-    fn reserve(&self, claim: &Claim, types: &Bits, set: SetId) -> Result<Vec<usize>, ClaimError> {
+    fn reserve(&mut self, claim: &Claim, types: &Bits, set: SetId) -> Result<Vec<usize>, ClaimError> {
         if self.reservations.is_empty() || !self.settings.gate("ReservedCapacity") {
             return Ok(Vec::new());
         }
         let knows_full = self.rules.full_reservations_stay_available();
         let (mut fallback, mut full, mut with_capacity) = (false, false, false);
         let mut taken = Vec::new();
-        let offerings = &self.lists[self.templates[claim.template].list].offerings;
-        for offering in types.iter().flat_map(|at| &offerings[at]).filter(|offering| offering.available) {
+        let list = &mut self.lists[self.templates[claim.template].list];
+        let facts = list.facts(set, &self.interner);
+        let offerings = types.iter().flat_map(|at| &list.offerings[at]);
+        for offering in offerings.filter(|offering| offering.available) {
             if !offering.reserved && (!knows_full || fallback) {
                 continue;
             }
-            if !self.interner.compatible(set, offering.set, Open::WellKnown) {
+            if !facts.kinds.contains(offering.kind) {
                 continue;
             }
             let Some(reservation) = offering.reservation else {

@@ -173,7 +173,7 @@ proptest! {
         let solution = run(&snapshot(&sketches));
         for claim in &solution.node_claims {
             prop_assert!(!claim.instance_types.is_empty());
-            for name in &claim.instance_types {
+            for name in claim.instance_types.iter() {
                 let of_type = provider.types().iter().find(|of_type| of_type.name == *name).unwrap();
                 prop_assert!(claim.object.spec.resources.requests.fits(&of_type.allocatable()), "{name}");
             }

@@ -11,7 +11,6 @@ use super::errors::AttemptError;
 use super::options::SolveOptions;
 use super::pdb::PdbLimits;
 use super::pods::{is_owned_by_daemon_set, is_owned_by_node, is_provisionable};
-use super::preferences::Constraints;
 use super::prepare::{self, Candidate, Pool, World};
 use super::reuse::Reuse;
 use super::scheduler::{Placed, Scheduler};
@@ -19,7 +18,7 @@ use super::solution::{
     Choice, DaemonGroup, EventText, ExistingNode, NodePoolState, NotConsidered, NotModelled, Outcome,
     PodDecision, Solution, Synced, TopologyConstraint, Unsynced,
 };
-use super::validation::validate;
+use super::validation::Validator;
 use super::volumes::Storage;
 use crate::model::{Pod, Snapshot, StateNode};
 use crate::provider::CloudProvider;
@@ -110,10 +109,11 @@ fn gather<'a>(world: &World<'a, 'a>, virtual_pods: &'a [Pod]) -> (Vec<PodDecisio
     let mut unbound: Vec<usize> = (0..pods.len()).filter(|at| pods[*at].node_name.is_none()).collect();
     unbound.sort_by(by_name);
     let (mut decisions, mut batch) = (Vec::new(), Vec::new());
+    let mut validator = Validator::new(world.provider, world.storage);
     for at in unbound {
         let pod = &pods[at];
         let mut decision = undecided(pod, Some(at));
-        if let Some((outcome, event)) = refused(world, pod) {
+        if let Some((outcome, event)) = refused(world, &mut validator, pod) {
             decision.outcome = outcome;
             decision.event = event;
         } else {
@@ -160,7 +160,7 @@ fn undecided(pod: &Pod, pod_index: Option<usize>) -> PodDecision {
 }
 
 /// Why an unbound pod does not take part.
-fn refused(world: &World<'_, '_>, pod: &Pod) -> Option<(Outcome, EventText)> {
+fn refused(world: &World<'_, '_>, validator: &mut Validator<'_>, pod: &Pod) -> Option<(Outcome, EventText)> {
     if !is_provisionable(pod) {
         let why = if is_owned_by_daemon_set(pod) {
             NotConsidered::DaemonSetPod
@@ -173,7 +173,7 @@ fn refused(world: &World<'_, '_>, pod: &Pod) -> Option<(Outcome, EventText)> {
         };
         return Some((Outcome::NotConsidered(why), EventText::None));
     }
-    if let Err(refusal) = validate(pod, &Constraints::of(&pod.spec), world.provider, world.storage) {
+    if let Err(refusal) = validator.validate(pod) {
         let event = if refusal.silent { EventText::None } else { failed(&refusal.text) };
         return Some((Outcome::Ignored { error: format!("ignoring pod, {}", refusal.text) }, event));
     }
