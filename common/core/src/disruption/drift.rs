@@ -479,7 +479,8 @@ mod tests {
                 operator: operator.into(),
                 values: values.iter().map(|value| (*value).into()).collect(),
                 min_values: None,
-            }];
+            }]
+            .into();
             assert_eq!(show(requirements_drift(&claim, &pool, &profile())), expected);
         };
         check("kubernetes.io/arch", "In", &["amd64", "arm64"], &[]);
