@@ -9,6 +9,8 @@
 //! here is made and to which everything can be turned back (for texts and reports). Ids are given out in order of
 //! arrival; where order can be seen, names are compared.
 
+use std::rc::Rc;
+
 use compact_str::CompactString;
 use indexmap::IndexSet;
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -101,7 +103,7 @@ type Members = SmallVec<[ReqId; 16]>;
 pub(super) struct Interner {
     key_names: Numbered<CompactString>,
     well_known: Vec<bool>,
-    profile: LabelProfile,
+    profile: Rc<LabelProfile>,
     values: Vec<ValueTable>,
     requirements: Numbered<Packed>,
     sets: Numbered<Box<[ReqId]>>,
@@ -117,7 +119,7 @@ impl Interner {
         let mut interner = Self {
             key_names: Numbered::default(),
             well_known: Vec::new(),
-            profile: profile.clone(),
+            profile: Rc::new(profile.clone()),
             values: Vec::new(),
             requirements: Numbered::default(),
             sets: Numbered::default(),
@@ -132,6 +134,11 @@ impl Interner {
     /// Which keys are special.
     pub(super) fn profile(&self) -> &LabelProfile {
         &self.profile
+    }
+
+    /// The same, to be held while numbers are given out.
+    pub(super) fn shared_profile(&self) -> Rc<LabelProfile> {
+        Rc::clone(&self.profile)
     }
 
     /// Number of a key that is normalised already.

@@ -204,6 +204,32 @@ proptest! {
         }
     }
 
+    /// The counts kept on the way beside a recount of where everything went. Without node selectors, so that every
+    /// node counts (nodeAffinityPolicy honours them).
+    #[test]
+    fn counts_of_hosts_are_those_of_a_recount(sketches in sketches()) {
+        let anywhere: Vec<Sketch> = sketches.into_iter().map(|sketch| Sketch { zone: 0, ..sketch }).collect();
+        let input = snapshot(&anywhere);
+        let solution = run(&input);
+        for constraint in solution.topology.iter().filter(|constraint| constraint.key == HOST && !constraint.inverse) {
+            let selector = constraint.selector.as_ref().unwrap();
+            let selected = |at: &&usize| {
+                selector.matches(&input.objects.pods[solution.pods[**at].pod_index.unwrap()].metadata.labels)
+            };
+            let mut recounted: Vec<i64> = solution
+                .node_claims
+                .iter()
+                .map(|claim| claim.pods.iter().filter(selected).count() as i64)
+                .filter(|count| *count > 0)
+                .collect();
+            let mut counted: Vec<i64> =
+                constraint.domains.values().copied().filter(|count| *count > 0).collect();
+            recounted.sort_unstable();
+            counted.sort_unstable();
+            prop_assert_eq!(counted, recounted);
+        }
+    }
+
     #[test]
     fn every_pod_is_decided_once_and_claims_know_their_pods(sketches in sketches()) {
         let solution = run(&snapshot(&sketches));

@@ -8,10 +8,12 @@ use compact_str::CompactString;
 
 use super::buffers;
 use super::errors::AttemptError;
+use super::existing::{pods_by_node, tracked_nodes};
 use super::options::SolveOptions;
 use super::pdb::PdbLimits;
 use super::pods::{is_owned_by_daemon_set, is_owned_by_node, is_provisionable};
-use super::prepare::{self, Candidate, Pool, World};
+use super::pools::{self, Pool};
+use super::prepare::{self, Candidate, World};
 use super::reuse::Reuse;
 use super::scheduler::{Placed, Scheduler};
 use super::solution::{
@@ -47,19 +49,19 @@ fn run(
     reuse: Option<&Reuse>,
 ) -> Solution {
     let waiting = unlaunched(snapshot, provider);
-    let mut pools = prepare::node_pools(snapshot, provider);
+    let mut pools = pools::node_pools(snapshot, provider);
     if !waiting.is_empty() {
         return Solution { synced: Synced::Waiting(waiting), ..nothing(&pools) };
     }
     let storage = Storage::new(&snapshot.objects);
-    let states = prepare::tracked_nodes(snapshot, provider, &storage);
-    let by_node = prepare::pods_by_node(snapshot);
+    let states = tracked_nodes(snapshot, provider, &storage);
+    let by_node = pods_by_node(snapshot);
     let world =
         World { snapshot, provider, options, storage: &storage, states: &states, by_node: &by_node, reuse };
     let virtual_pods = buffers::virtual_pods(snapshot);
 
     let (mut decisions, batch) = gather(&world, &virtual_pods);
-    if batch.is_empty() || !pools.iter().any(|pool| prepare::is_considered(&pool.eligibility)) {
+    if batch.is_empty() || !pools.iter().any(|pool| pools::is_considered(&pool.eligibility)) {
         for candidate in &batch {
             decisions[candidate.decision].outcome =
                 Outcome::Error { error: "no dynamic nodepools found".to_owned() };

@@ -15,8 +15,9 @@ use rustc_hash::FxHashMap;
 
 use super::amounts::{Amounts, Columns};
 use super::bits::Bits;
+use super::offering_kinds::{Kinds, OfferingKind};
 use super::packed::{Interner, Key, Open, ReqId, SetId, Value};
-use crate::model::{InstanceType, LabelProfile, RuleSet, label_key};
+use crate::model::{InstanceType, LabelProfile, Offering, RuleSet, label_key};
 
 /// A list of instance types, packed.
 #[derive(Clone)]
@@ -52,16 +53,6 @@ pub(super) struct TypeList {
 struct Row {
     type_index: usize,
     offerings: Vec<usize>,
-}
-
-/// Offerings of equal requirements.
-#[derive(Clone)]
-struct OfferingKind {
-    set: SetId,
-    /// Capacity type, where it has exactly one.
-    capacity_type: Option<Value>,
-    /// Rows with an available offering of this kind.
-    rows: Bits,
 }
 
 /// One offering, packed.
@@ -110,18 +101,9 @@ impl TypeList {
         keys.dedup();
         let capacity_type_key = interner.key(label_key::CAPACITY_TYPE);
         let reserved_value = interner.value(capacity_type_key, "reserved");
-        let mut kinds: Vec<OfferingKind> = Vec::new();
-        let mut kind_of: FxHashMap<SetId, usize> = FxHashMap::default();
-        let mut pack = |offering: &crate::model::Offering| {
-            let set = interner.pack_set(&offering.requirements);
-            let kind = *kind_of.entry(set).or_insert_with(|| {
-                let capacity_type = interner
-                    .lookup(set, capacity_type_key)
-                    .and_then(|requirement| interner.get(requirement).single());
-                kinds.push(OfferingKind { set, capacity_type, rows: Bits::none(0) });
-                kinds.len() - 1
-            });
-            let reserved = kinds[kind].capacity_type == Some(reserved_value);
+        let listed = Arc::clone(&types);
+        let mut kinds = Kinds::new(capacity_type_key);
+        let mut pack = |kind: usize, reserved: bool, offering: &Offering| {
             let reservation = reserved.then(|| {
                 let id = offering.reservation_id(profile).unwrap_or_default();
                 reservations.iter().position(|known| known == id).unwrap_or_else(|| {
@@ -140,13 +122,21 @@ impl TypeList {
                 reservation_capacity: offering.reservation_capacity,
             }
         };
-        let offerings =
-            types.iter().map(|of_type| of_type.offerings.iter().map(&mut pack).collect()).collect();
+        let mut offerings: Vec<Vec<PackedOffering>> = Vec::with_capacity(listed.len());
+        for of_type in listed.iter() {
+            let mut packed = Vec::with_capacity(of_type.offerings.len());
+            for offering in &of_type.offerings {
+                let kind = kinds.of(&offering.requirements, interner);
+                let reserved = kinds.kinds[kind].capacity_type == Some(reserved_value);
+                packed.push(pack(kind, reserved, offering));
+            }
+            offerings.push(packed);
+        }
         let mut list = Self {
             capacity: types.iter().map(|of_type| columns.row(&of_type.capacity)).collect(),
             requirements,
             offerings,
-            kinds,
+            kinds: kinds.kinds,
             rows: Vec::new(),
             plain: true,
             sound: Bits::none(0),
@@ -194,16 +184,18 @@ impl TypeList {
         sound.iter().enumerate().filter(|(_, sound)| **sound).for_each(|(row, _)| self.sound.insert(row));
         self.fitting = (0..columns.len())
             .map(|column| {
-                let mut amounts: Vec<i128> = allocatable.iter().map(|row| row[column]).collect();
-                amounts.sort_unstable();
-                amounts.dedup();
-                let with_at_least = |least: i128| {
-                    let mut bits = Bits::none(self.rows.len());
-                    let rows = allocatable.iter().enumerate();
-                    rows.filter(|(_, row)| row[column] >= least).for_each(|(row, _)| bits.insert(row));
-                    (least, bits)
-                };
-                amounts.into_iter().map(with_at_least).collect()
+                let mut order: Vec<(i128, usize)> =
+                    allocatable.iter().enumerate().map(|(row, amounts)| (amounts[column], row)).collect();
+                order.sort_unstable();
+                // From the largest amount down: each step has the rows of the one above and its own.
+                let mut steps: Vec<(i128, Bits)> = Vec::new();
+                let mut so_far = Bits::none(self.rows.len());
+                for same in order.chunk_by(|a, b| a.0 == b.0).rev() {
+                    same.iter().for_each(|(_, row)| so_far.insert(*row));
+                    steps.push((same[0].0, so_far.clone()));
+                }
+                steps.reverse();
+                steps
             })
             .collect();
     }
@@ -216,6 +208,12 @@ impl TypeList {
 
     pub(super) fn len(&self) -> usize {
         self.types.len()
+    }
+
+    /// The type of a name.
+    pub(super) fn named(&self, name: &str) -> Option<&InstanceType> {
+        let at = self.by_name.binary_search_by(|at| self.types[*at].name.as_str().cmp(name)).ok()?;
+        Some(&self.types[self.by_name[at]])
     }
 
     /// What a set of requirements leaves; worked out once per set.
