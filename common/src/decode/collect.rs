@@ -7,12 +7,13 @@ use karp_core::model::{
     ControllerSettings, Gap, KINDS, ListVisitor, Object, SharedSpecs, WORKLOAD_KINDS, is_node_class,
 };
 use karp_core::report::Error;
+use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
 use super::check::{self, Misspelt};
 use super::controller::ControllerDeployment;
 use super::item::{Head, Item, ItemDecoder, Syntax};
-use super::{Decoded, Recorded, json, locate, yaml};
+use super::{Decoded, Recorded, cut_ahead, json, locate, yaml};
 
 /// API version of our own documents.
 const OWN_VERSION: &str = "karp/v1";
@@ -68,7 +69,7 @@ impl<'p> Collector<'p> {
     pub(super) fn stream(
         &mut self,
         file: &str,
-        mut reader: Box<dyn BufRead>,
+        mut reader: Box<dyn BufRead + Send>,
         in_folder: bool,
     ) -> Result<(), Error> {
         let syntax = sniff(&mut reader).map_err(|error| super::cannot_read(file, &error))?;
@@ -78,7 +79,7 @@ impl<'p> Collector<'p> {
     fn cut(
         &mut self,
         file: &str,
-        reader: impl Read,
+        reader: impl Read + Send,
         syntax: Syntax,
         line_offset: usize,
         in_folder: bool,
@@ -86,7 +87,7 @@ impl<'p> Collector<'p> {
     ) -> Result<(), Error> {
         let mut sink = FileSink { collector: self, file, syntax, line_offset, in_folder, nesting, items: 0 };
         match syntax {
-            Syntax::Json => json::cut(file, reader, &mut sink)?,
+            Syntax::Json => cut_ahead::cut(file, reader, &mut sink)?,
             Syntax::Yaml => yaml::cut(file, reader, &mut sink)?,
         }
         if sink.items == 0 && !in_folder && nesting == 0 {
@@ -275,17 +276,14 @@ impl Duplicates {
 
 impl ListVisitor for Duplicates {
     fn list<T: Object>(&mut self, _plural: &'static str, list: &mut Vec<T>) {
-        let identity = |object: &T| -> (String, compact_str::CompactString, compact_str::CompactString) {
-            let metadata = object.metadata();
-            (object.kind().to_owned(), metadata.namespace.clone(), metadata.name.clone())
-        };
-        let mut last: std::collections::HashMap<_, usize> = std::collections::HashMap::new();
+        let mut last: FxHashMap<(&str, &str, &str), usize> = FxHashMap::default();
         let mut superseded = vec![false; list.len()];
         for (at, object) in list.iter().enumerate() {
-            if object.metadata().name.is_empty() {
+            let metadata = object.metadata();
+            if metadata.name.is_empty() {
                 continue;
             }
-            if let Some(earlier) = last.insert(identity(object), at) {
+            if let Some(earlier) = last.insert((object.kind(), &metadata.namespace, &metadata.name), at) {
                 superseded[earlier] = true;
                 self.count += 1;
                 self.first.get_or_insert_with(|| {
@@ -318,12 +316,16 @@ impl json::Sink for FileSink<'_, '_> {
         self.items += 1;
         let line = self.line_offset + line;
         let item = Item { text, syntax: self.syntax, file: self.file, line, is_first: self.items == 1 };
-        let mut head = item.head()?;
-        if head.kind.is_none()
-            && let Some(list) = list
-        {
-            head = head_of_items(list, self.syntax).unwrap_or(head);
-        }
+        let of_list = || list.and_then(|list| head_of_items(list, self.syntax));
+        // Whoever writes what an object is writes it before the metadata.
+        let silent = self.syntax == Syntax::Json && begins_with_metadata(text);
+        let head = match silent.then(of_list).flatten() {
+            Some(head) => head,
+            None => {
+                let head = item.head()?;
+                if head.kind.is_none() { of_list().unwrap_or(head) } else { head }
+            }
+        };
         let Some(kind) = head.kind.as_deref() else {
             if self.in_folder {
                 self.collector.decoded.ignored += 1;
@@ -387,6 +389,12 @@ fn is_list(head: &Head) -> bool {
         })
 }
 
+/// Whether `metadata` is the first field of an object.
+fn begins_with_metadata(text: &str) -> bool {
+    let fields = text.trim_start().strip_prefix('{').map(str::trim_start);
+    fields.is_some_and(|fields| fields.starts_with("\"metadata\""))
+}
+
 /// Items of a typed list (`PodList`) do not repeat what they are.
 fn head_of_items(list: &str, syntax: Syntax) -> Option<Head> {
     // The list is open: its items come next.
@@ -399,7 +407,7 @@ fn head_of_items(list: &str, syntax: Syntax) -> Option<Head> {
 }
 
 /// JSON begins with a bracket; everything else is YAML.
-fn sniff(reader: &mut Box<dyn BufRead>) -> std::io::Result<Syntax> {
+fn sniff(reader: &mut Box<dyn BufRead + Send>) -> std::io::Result<Syntax> {
     const BOM: &[u8] = &[0xef, 0xbb, 0xbf];
     if reader.fill_buf()?.starts_with(BOM) {
         reader.consume(BOM.len());
