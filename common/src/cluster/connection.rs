@@ -111,7 +111,7 @@ async fn configure(options: &ClusterOptions) -> Result<(Config, Target), Error> 
 }
 
 /// The user's kubeconfig; none where there is no such file and none was named.
-fn kubeconfig(options: &ClusterOptions) -> Result<Option<Kubeconfig>, Error> {
+pub(super) fn kubeconfig(options: &ClusterOptions) -> Result<Option<Kubeconfig>, Error> {
     let failed = |error: &dyn std::error::Error| {
         Error::usage("the kubeconfig cannot be read").cause(failure::chain(error)).hint("kubectl config view")
     };

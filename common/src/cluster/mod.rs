@@ -9,6 +9,7 @@ mod connection;
 mod exec;
 mod failure;
 mod list;
+mod names;
 mod request;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use jiff::Timestamp;
 use karp_core::report::{Error, ErrorKind};
 
 pub use connection::current_namespace;
+pub(crate) use names::{kubeconfig_names, names};
 pub use write::{Reply, Request, Writer, ask};
 
 use crate::decode::{ControllerDeployment, Counts, Decoded};

@@ -27,6 +27,11 @@ pub use cli::{AwsFlags, Cli, Verb};
 pub use filter::Filter;
 pub use show::{Row, rows};
 
+/// The command line, for documentation and completion.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs the verb.
 ///
 /// # Errors

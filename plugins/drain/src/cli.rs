@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use jiff::SignedDuration;
 use karp_common::cli::{CatalogFlags, ClusterFlags, OutputFlags, SourceFlags};
+use karp_common::complete::{Names, Object};
 use karp_core::drain::DrainOptions;
 use karp_core::model::parse_selector;
 use karp_core::report::Error;
@@ -40,7 +41,7 @@ pub enum DryRun {
 )]
 pub struct Cli {
     /// NODE or nodepool/NAME
-    #[arg(value_name = "NODE")]
+    #[arg(value_name = "NODE", add = Names::bare(&[Object::Node]).and(&[Object::NodePool]))]
     pub targets: Vec<String>,
     /// Labels to select nodes by
     #[arg(short = 'l', long, value_name = "LABELS")]

@@ -33,6 +33,11 @@ use karp_core::report::{Error, ExitCode};
 pub use cli::{Cli, DryRun};
 pub use render::{RenderOptions, render};
 
+/// The command line, for documentation and completion.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs the verb.
 ///
 /// # Errors

@@ -30,6 +30,11 @@ pub use drift::{AwsAnswer, DriftOptions, drift, questions};
 pub use render::{RenderOptions, render};
 pub use target::Target;
 
+/// The command line, for documentation and completion.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs the verb.
 ///
 /// # Errors

@@ -26,6 +26,11 @@ pub use explain::solve_edited;
 /// The command as users type it.
 const NAME: &str = "kubectl karp explain";
 
+/// The command line, for documentation and completion.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs the verb.
 ///
 /// # Errors

@@ -6,6 +6,7 @@
 //! kubectl stops its search at the first flag: `kubectl karp --context c explain` comes here, and the flags in front
 //! of the verb ([`words`]) go behind it.
 
+mod completion;
 mod find;
 mod help;
 mod program;
@@ -16,6 +17,7 @@ mod words;
 
 use std::ffi::OsString;
 
+use karp_common::complete;
 use karp_common::term::Out;
 use karp_core::report::{Error, ExitCode};
 
@@ -28,13 +30,18 @@ use words::{Words, split};
 /// The prefix of every executable of the suite.
 const PREFIX: &str = "kubectl-karp-";
 
+/// The verbs of this build with their command lines, for documentation.
+pub fn commands() -> Vec<(&'static str, clap::Command)> {
+    VERBS.iter().map(|verb| (verb.name, (verb.command)())).collect()
+}
+
 /// Runs whatever the name of the program and its arguments ask for.
 ///
 /// # Errors
 /// Those of the verb; an unknown verb.
 pub fn run(program: &Program, arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Error> {
     if let Some(verb) = program.verb().and_then(|name| verbs::find(&name)) {
-        return verb.run(program, arguments, out);
+        return verb.run(arguments, out);
     }
     let Words { flags, verb, rest } = split(arguments)?;
     let Some(name) = verb else { return without_verb(flags, out) };
@@ -42,13 +49,16 @@ pub fn run(program: &Program, arguments: Vec<OsString>, out: &mut Out<'_>) -> Re
     if text == "help" {
         return help_of(program, rest, out);
     }
+    if text == complete::WORD {
+        return completion::answer(program, rest, out);
+    }
     let arguments: Vec<OsString> = flags.into_iter().chain(rest).collect();
     if let Some(verb) = verbs::find(&text) {
         // The version tells of every sibling itself.
         if verb.name != "version" {
             program.warn_of_other_versions(verb.name, out);
         }
-        return verb.run(program, arguments, out);
+        return verb.run(arguments, out);
     }
     match find::extension(program, &text) {
         Some(extension) => extension.run(arguments),
@@ -77,7 +87,7 @@ fn help_of(program: &Program, rest: Vec<OsString>, out: &mut Out<'_>) -> Result<
     };
     let help = vec![OsString::from("--help")];
     match (verbs::find(&name), find::extension(program, &name)) {
-        (Some(verb), _) => verb.run(program, help, out),
+        (Some(verb), _) => verb.run(help, out),
         (None, Some(extension)) => extension.run(help),
         (None, None) => Err(unknown(program, &name)),
     }

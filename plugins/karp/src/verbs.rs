@@ -5,13 +5,15 @@ use std::ffi::OsString;
 use karp_common::term::Out;
 use karp_core::report::{Error, ExitCode};
 
-use crate::{Program, version};
+use crate::{completion, version};
 
 /// Where a verb stands in the overview.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Section {
     /// Answers questions.
     Ask,
+    /// Changes the cluster.
+    Act,
     /// Keeps things for later.
     Keep,
 }
@@ -28,8 +30,10 @@ pub(crate) struct Verb {
     pub(crate) section: Section,
     /// What it does, in a line.
     pub(crate) about: &'static str,
-    /// Its own code; none for what only this executable can tell.
-    run: Option<Run>,
+    /// Its command line.
+    pub(crate) command: fn() -> clap::Command,
+    /// Its own code.
+    run: Run,
 }
 
 /// All of them, in the order of the overview.
@@ -38,38 +42,72 @@ pub(crate) const VERBS: &[Verb] = &[
         name: "explain",
         section: Section::Ask,
         about: "Why a pod does or does not schedule, and what would change it",
-        run: Some(kubectl_karp_explain::run),
+        command: kubectl_karp_explain::command,
+        run: kubectl_karp_explain::run,
     },
     Verb {
         name: "preview",
         section: Section::Ask,
         about: "The nodes Karpenter would launch, or what an edit would do",
-        run: Some(kubectl_karp_preview::run),
+        command: kubectl_karp_preview::command,
+        run: kubectl_karp_preview::run,
     },
     Verb {
         name: "drift",
         section: Section::Ask,
         about: "What is drifted, by which field, and when it will roll",
-        run: Some(kubectl_karp_drift::run),
+        command: kubectl_karp_drift::command,
+        run: kubectl_karp_drift::run,
+    },
+    Verb {
+        name: "cordon",
+        section: Section::Act,
+        about: "Stop pods from coming to nodes, or pause a NodePool",
+        command: kubectl_karp_cordon::command,
+        run: kubectl_karp_cordon::run,
+    },
+    Verb {
+        name: "uncordon",
+        section: Section::Act,
+        about: "Let pods come back, or let a NodePool go on",
+        command: kubectl_karp_uncordon::command,
+        run: kubectl_karp_uncordon::run,
+    },
+    Verb {
+        name: "drain",
+        section: Section::Act,
+        about: "Empty nodes without breaking a PodDisruptionBudget",
+        command: kubectl_karp_drain::command,
+        run: kubectl_karp_drain::run,
     },
     Verb {
         name: "snapshot",
         section: Section::Keep,
         about: "Save what the commands read, to replay with --from",
-        run: Some(kubectl_karp_snapshot::run),
+        command: kubectl_karp_snapshot::command,
+        run: kubectl_karp_snapshot::run,
     },
     #[cfg(feature = "aws")]
     Verb {
         name: "catalog",
         section: Section::Keep,
         about: "Instance types and prices: refresh, show",
-        run: Some(kubectl_karp_catalog::run),
+        command: kubectl_karp_catalog::command,
+        run: kubectl_karp_catalog::run,
+    },
+    Verb {
+        name: "completion",
+        section: Section::Keep,
+        about: "Completion by your shell, through kubectl's own: install, uninstall",
+        command: completion::command,
+        run: completion::run,
     },
     Verb {
         name: "version",
         section: Section::Keep,
         about: "Versions, modelled Karpenter, age of data",
-        run: None,
+        command: version::command,
+        run: version::run,
     },
 ];
 
@@ -80,15 +118,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Verb> {
 
 impl Verb {
     /// Runs it.
-    pub(crate) fn run(
-        &self,
-        program: &Program,
-        arguments: Vec<OsString>,
-        out: &mut Out<'_>,
-    ) -> Result<ExitCode, Error> {
-        match self.run {
-            Some(run) => run(arguments, out),
-            None => version::run(program, arguments, out),
-        }
+    pub(crate) fn run(&self, arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Error> {
+        (self.run)(arguments, out)
     }
 }

@@ -93,8 +93,13 @@ struct Score {
     not_modelled: usize,
 }
 
+/// The command line.
+pub(crate) fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs the verb.
-pub(crate) fn run(program: &Program, arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Error> {
+pub(crate) fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Error> {
     let Some(cli) = parse::<Cli>("kubectl karp version", arguments, out)? else { return Ok(ExitCode::Done) };
     cli.output.apply(out);
     let running = if cli.client { None } else { running(&cli.cluster) };
@@ -103,7 +108,7 @@ pub(crate) fn run(program: &Program, arguments: Vec<OsString>, out: &mut Out<'_>
         karpenter: karpenter(running),
         vectors: serde_json::from_str(SCORE).unwrap_or_default(),
         catalog: embedded_catalog(),
-        siblings: siblings(program),
+        siblings: siblings(&Program::current()),
     };
     match cli.output.output {
         Format::Json => out.print(&document("Version", &version, false)?),

@@ -38,6 +38,11 @@ use edits::Edits;
 /// The command as users type it.
 const NAME: &str = "kubectl karp preview";
 
+/// The command line, for documentation and completion.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs the verb.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use karp_common::cli::{ClusterFlags, OutputFlags, SourceFlags};
+use karp_common::complete::{Names, Object};
 
 /// Save what the commands read, to replay with --from
 ///
@@ -25,7 +26,13 @@ pub(crate) struct Cli {
     pub(crate) source: SourceFlags,
 
     /// Where to read what may not be read in all namespaces
-    #[arg(short, long, value_name = "NAME", help_heading = "As kubectl")]
+    #[arg(
+        short,
+        long,
+        value_name = "NAME",
+        help_heading = "As kubectl",
+        add = Names::bare(&[Object::Namespace])
+    )]
     pub(crate) namespace: Option<String>,
 
     #[command(flatten)]

@@ -22,6 +22,11 @@ use render::Saved;
 /// Stands for stdout.
 const STDOUT: &str = "-";
 
+/// The command line, for documentation and completion.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs the verb.
 ///
 /// # Errors

@@ -7,6 +7,7 @@
 mod aws;
 mod cluster;
 mod drain;
+mod krew;
 mod proof;
 mod reader;
 mod smoke;
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use karp_cluster::Servers;
-use karp_cluster::servers::KarpenterServer;
+use karp_cluster::servers::{KarpenterServer, Krew};
 use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
 
 fn main() -> ExitCode {
@@ -40,6 +41,7 @@ fn prepare(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
         Servers::build_or_reuse()?;
         KarpenterServer::kwok()?;
         KarpenterServer::aws()?;
+        Krew::build_or_reuse()?;
     }
     // What Karpenter does with each scenario, written down for comparison: a command, not a test.
     if std::env::var_os("KARP_RECORD").is_some() {
@@ -90,6 +92,7 @@ fn tests() -> Vec<Trial> {
         test("reader::a_forbidden_kind_is_a_gap", reader::a_forbidden_kind_is_a_gap),
         test("reader::one_namespace_may_be_enough", reader::one_namespace_may_be_enough),
         test("reader::failures_name_the_next_command", reader::failures_name_the_next_command),
+        test("krew::real_krew_installs_and_leaves_nothing", krew::real_krew_installs_and_leaves_nothing),
         test("drain::cordon_and_back", drain::cordon_and_back),
         test("drain::refusal_and_abort", drain::refusal_and_abort),
         test("drain::surge_then_delete_the_node_claim", drain::surge_then_delete_the_node_claim),

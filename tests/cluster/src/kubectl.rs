@@ -83,6 +83,12 @@ impl Kubectl {
         Self { plugins: folder.to_owned(), ..self.clone() }
     }
 
+    /// The executable.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// Folder of the plugins under test.
     #[must_use]
     pub fn plugins(&self) -> &Path {
