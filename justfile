@@ -18,7 +18,8 @@ offline:
 lint:
     cargo fmt --all --check
     cargo clippy --all-targets --locked -- -D warnings
-    cargo clippy --test live --locked -- -D warnings
+    cargo clippy --test live --test ec2 --locked -- -D warnings
+    cargo clippy --all-targets --locked -p kubectl-karp-drift --no-default-features -- -D warnings
 
 # Recorded answers of the real controller, one scenario in detail.
 vector NAME:

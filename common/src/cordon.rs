@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{ClusterFlags, parse};
 use crate::cluster::{Reply, Request, Writer};
+use crate::complete::{Names, Object};
 use crate::term::{ColorChoice, Out, clock};
 
 /// Which way.
@@ -63,7 +64,7 @@ const UNCORDON_EXAMPLES: &str = "\
 #[derive(Debug, Parser)]
 struct Cli {
     /// NODE or nodepool/NAME
-    #[arg(value_name = "NODE")]
+    #[arg(value_name = "NODE", add = Names::bare(&[Object::Node]).and(&[Object::NodePool]))]
     targets: Vec<String>,
     /// Labels to select nodes by
     #[arg(short = 'l', long, value_name = "LABELS")]
@@ -106,6 +107,14 @@ struct CordonCli {
 struct UncordonCli {
     #[command(flatten)]
     flags: Cli,
+}
+
+/// The command line of one of the verbs.
+pub fn command(way: Way) -> clap::Command {
+    match way {
+        Way::Cordon => <CordonCli as clap::CommandFactory>::command(),
+        Way::Uncordon => <UncordonCli as clap::CommandFactory>::command(),
+    }
 }
 
 /// Runs one of the verbs.

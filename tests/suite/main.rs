@@ -1,6 +1,13 @@
 //! Everything of karp-tests that needs no server, in one executable: one module per subject.
 
+mod anonymize;
 mod cases;
+#[cfg(test)]
+mod conformance;
+mod drains;
+#[cfg(test)]
+mod properties;
+mod schemas;
 mod tidy;
 mod vectors;
 

@@ -133,6 +133,17 @@ impl AwsError {
         }
     }
 
+    /// Whether AWS does not take the credentials at all, whatever is asked.
+    pub fn is_about_credentials(&self) -> bool {
+        matches!(
+            self,
+            AwsError::NoCredentials
+                | AwsError::SsoExpired
+                | AwsError::CredentialsExpired
+                | AwsError::CredentialsRejected { .. }
+        )
+    }
+
     /// The error for people; `profile` = the one in use.
     pub fn report(&self, profile: Option<&str>) -> Error {
         let option = profile.map(|profile| format!(" --profile {profile}")).unwrap_or_default();
@@ -181,7 +192,9 @@ impl AwsError {
 impl fmt::Display for AwsError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            AwsError::NoCredentials => out.write_str("no AWS credentials"),
+            AwsError::NoCredentials => {
+                out.write_str("no AWS credentials in env, profile, SSO, web identity or instance role")
+            }
             AwsError::SsoExpired => out.write_str("AWS single sign-on session is over"),
             AwsError::CredentialsExpired => out.write_str("AWS credentials expired"),
             AwsError::CredentialsRejected { .. } => out.write_str("AWS credentials not accepted"),

@@ -10,8 +10,9 @@
 //! provider decides), [`sim`] (the provisioning scheduler), [`disruption`] (which nodes may go), [`explain`] (why, and
 //! what would change it), [`report`]
 //! (what flows out). This crate knows no clock, network, terminal, file or environment: one snapshot in, one
-//! report out. [`apply`] makes the snapshot that would be: files applied, workloads scaled, nodes gone. The modelled Karpenter versions stand in [`model::RuleSet`].
+//! report out. [`anonymize`] takes the names out of a snapshot. [`apply`] makes the snapshot that would be: files applied, workloads scaled, nodes gone. The modelled Karpenter versions stand in [`model::RuleSet`].
 
+pub mod anonymize;
 pub mod apply;
 pub mod disruption;
 pub mod drain;

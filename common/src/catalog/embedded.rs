@@ -2,7 +2,7 @@
 //!
 //! How it is made, from what, and what it cannot know stands in `common/data/README.md`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use compact_str::CompactString;
 use karp_core::model::{
@@ -67,8 +67,8 @@ pub fn embedded(region: &str) -> Result<Catalog, CatalogError> {
         });
     };
     let prices = tables.prices(region);
-    let has_data = |name: &CompactString| types.iter().any(|raw| raw.instance_type == *name);
-    let priced_without_data = prices.keys().filter(|name| !has_data(name)).cloned().collect();
+    let with_data: BTreeSet<&CompactString> = types.iter().map(|raw| &raw.instance_type).collect();
+    let priced_without_data = prices.keys().filter(|name| !with_data.contains(name)).cloned().collect();
     let offered = types.into_iter().zip(&offerings.offered).filter(|(_, mask)| **mask != 0);
     let entries = offered.map(|(raw, mask)| {
         let zones = offerings.zones.iter().enumerate().filter(|(bit, _)| (mask >> bit) & 1 == 1);

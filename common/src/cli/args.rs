@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use karp_core::report::Error;
 
 use crate::cluster::{ClusterOptions, current_namespace};
+use crate::complete::{Names, Object};
 use crate::snapshot::{Input, SnapshotOptions};
 use crate::term::{ColorChoice, Format, Out};
 
@@ -15,13 +16,13 @@ use crate::term::{ColorChoice, Format, Out};
 #[command(next_help_heading = "As kubectl")]
 pub struct ClusterFlags {
     /// Context of the kubeconfig
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", add = Names::bare(&[Object::Context]))]
     pub context: Option<String>,
     /// Cluster of the kubeconfig
-    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true, add = Names::bare(&[Object::Cluster]))]
     pub cluster: Option<String>,
     /// User of the kubeconfig
-    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true, add = Names::bare(&[Object::User]))]
     pub user: Option<String>,
     /// Kubeconfig to use instead of $KUBECONFIG
     #[arg(long, global = true, value_name = "FILE")]
@@ -73,7 +74,7 @@ fn parse_timeout(text: &str) -> Result<Timeout, String> {
 #[command(next_help_heading = "As kubectl")]
 pub struct ScopeFlags {
     /// Namespace
-    #[arg(short, long, global = true, value_name = "NAME")]
+    #[arg(short, long, global = true, value_name = "NAME", add = Names::bare(&[Object::Namespace]))]
     pub namespace: Option<String>,
     /// All namespaces
     #[arg(short = 'A', long, global = true)]
@@ -91,10 +92,10 @@ pub struct ScopeFlags {
 #[command(next_help_heading = "Input")]
 pub struct SourceFlags {
     /// Read a snapshot, dump or folder instead of the cluster (- is stdin)
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", add = Names::files())]
     pub from: Vec<String>,
     /// Add objects that are not applied (- is stdin)
-    #[arg(short, long, global = true, value_name = "FILE")]
+    #[arg(short, long, global = true, value_name = "FILE", add = Names::files())]
     pub filename: Vec<String>,
     /// The moment of a dump that does not say it, RFC 3339
     #[arg(long, global = true, value_name = "TIME")]
@@ -174,6 +175,14 @@ impl OutputFlags {
     /// Makes the output obey.
     pub fn apply(&self, out: &mut Out<'_>) {
         out.choose_color(self.color);
+    }
+
+    /// For verbs whose answer does not change by itself.
+    ///
+    /// # Errors
+    /// `--watch`.
+    pub fn refuse_watch(&self) -> Result<(), Error> {
+        if self.watch { Err(Error::usage("--watch: this is done once")) } else { Ok(()) }
     }
 }
 

@@ -5,7 +5,9 @@
 mod args;
 mod paste;
 mod run;
+mod watch;
 
 pub use args::{CatalogFlags, ClusterFlags, OutputFlags, ScopeFlags, SourceFlags};
 pub use paste::{for_same_cluster, quoted, repeated_flags};
 pub use run::{main, parse, run};
+pub use watch::{Watch, watched};

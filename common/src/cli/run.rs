@@ -6,6 +6,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use karp_core::report::{Error, ErrorKind as Trouble, ExitCode};
 
+use crate::complete;
 use crate::term::Out;
 
 /// Asked for alone, an executable says which version of the suite it is of: siblings find out whether they match.
@@ -50,7 +51,7 @@ pub fn run(
     }
 }
 
-/// What was typed, as a verb's own struct; none where help or the version was asked for and has been printed.
+/// What was typed, as a verb's own struct; none where help, the version or completion was asked for and has been printed.
 /// `name` is the command as users type it: `kubectl karp explain`.
 ///
 /// # Errors
@@ -60,6 +61,10 @@ pub fn parse<P: Parser>(
     arguments: Vec<OsString>,
     out: &mut Out<'_>,
 ) -> Result<Option<P>, Error> {
+    if arguments.first().is_some_and(|first| first == complete::WORD) {
+        complete::answer(P::command(), name, arguments.get(1..).unwrap_or_default(), out);
+        return Ok(None);
+    }
     let words = std::iter::once(OsString::from(name)).chain(arguments);
     let command = P::command().bin_name(name).term_width(out.style.width());
     let parsed =

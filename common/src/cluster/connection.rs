@@ -59,7 +59,7 @@ impl Target {
 }
 
 impl Connection {
-    /// Opens what the options name; runs an exec plugin at most once.
+    /// Opens what the options name; runs an exec plugin at most once while its credential is valid.
     pub(super) async fn open(options: &ClusterOptions) -> Result<Self, Error> {
         // kube asks rustls for a process-wide default; a second call changes nothing.
         drop(rustls::crypto::ring::default_provider().install_default());
@@ -75,7 +75,7 @@ impl Connection {
             let plugin = exec::Plugin::of(&exec);
             target.plugin = Some(plugin.clone());
             let credential =
-                plugin.run().await.map_err(|message| failure::not_logged_in(&target, &message))?;
+                plugin.credential().await.map_err(|message| failure::not_logged_in(&target, &message))?;
             credential.apply(&mut config.auth_info);
         }
         let namespace = options.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
@@ -111,7 +111,7 @@ async fn configure(options: &ClusterOptions) -> Result<(Config, Target), Error> 
 }
 
 /// The user's kubeconfig; none where there is no such file and none was named.
-fn kubeconfig(options: &ClusterOptions) -> Result<Option<Kubeconfig>, Error> {
+pub(super) fn kubeconfig(options: &ClusterOptions) -> Result<Option<Kubeconfig>, Error> {
     let failed = |error: &dyn std::error::Error| {
         Error::usage("the kubeconfig cannot be read").cause(failure::chain(error)).hint("kubectl config view")
     };

@@ -1,19 +1,23 @@
 //! Exec plugins: programs that yield credentials, such as `aws eks get-token`.
 //!
 //! The client library runs a plugin three times for each client; a login that takes a second would be paid three
-//! times at every start. So it is run here, once, and only its result is given to the client.
+//! times at every start. So it is run here, once for as long as its credential is valid, and only its result is given
+//! to the client.
 //! <https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins>
 
 use std::io::IsTerminal;
 use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use base64::Engine;
+use jiff::Timestamp;
 use kube::config::{AuthInfo, ExecConfig, ExecInteractiveMode};
 use serde::Deserialize;
 use serde_json::json;
 
 /// A plugin as the kubeconfig names it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Plugin {
     command: String,
     arguments: Vec<String>,
@@ -24,10 +28,17 @@ pub(super) struct Plugin {
     cluster: Option<serde_json::Value>,
 }
 
+/// Credentials of this process, by plugin: whoever watches a cluster opens it again and again.
+static VALID: Mutex<Vec<(Plugin, Credential)>> = Mutex::new(Vec::new());
+
+/// What a credential must be valid for to be used again.
+const LEFT: Duration = Duration::from_secs(60);
+
 /// What a plugin yields.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Credential {
+    expiration_timestamp: Option<Timestamp>,
     token: Option<String>,
     client_certificate_data: Option<String>,
     client_key_data: Option<String>,
@@ -79,9 +90,26 @@ impl Plugin {
         self.environment.iter().find(|(name, _)| name == "AWS_PROFILE").map(|(_, value)| value.as_str())
     }
 
-    /// Runs it.
+    /// The credential: what it yielded before, as long as that is valid, else what it yields now.
     ///
     /// The error is one line that names the plugin.
+    pub(super) async fn credential(&self) -> Result<Credential, String> {
+        let valid = |credential: &Credential| {
+            credential.expiration_timestamp.is_none_or(|end| end > Timestamp::now() + LEFT)
+        };
+        let known = || VALID.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = known().iter().find(|(plugin, kept)| plugin == self && valid(kept)).cloned();
+        if let Some((_, credential)) = kept {
+            return Ok(credential);
+        }
+        let fresh = self.run().await?;
+        let mut known = known();
+        known.retain(|(plugin, _)| plugin != self);
+        known.push((self.clone(), fresh.clone()));
+        Ok(fresh)
+    }
+
+    /// Runs it.
     pub(super) async fn run(&self) -> Result<Credential, String> {
         let name = self.name();
         let information = json!({

@@ -9,6 +9,7 @@ mod connection;
 mod exec;
 mod failure;
 mod list;
+mod names;
 mod request;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,8 @@ use jiff::Timestamp;
 use karp_core::report::{Error, ErrorKind};
 
 pub use connection::current_namespace;
+pub(crate) use names::{kubeconfig_names, names};
+pub use watch::Mark;
 pub use write::{Reply, Request, Writer, ask};
 
 use crate::decode::{ControllerDeployment, Counts, Decoded};
@@ -80,15 +83,42 @@ pub fn controllers(options: &ClusterOptions) -> Result<Vec<ControllerDeployment>
     })
 }
 
-/// Waits until something that a schedule depends on changes: pods, nodes, NodePools or NodeClaims. Ends by itself
-/// after `longest`, since not every change is seen.
+/// Where the cluster is now: what comes later is a change.
 ///
 /// # Errors
 /// The cluster cannot be reached.
-pub fn wait_for_change(options: &ClusterOptions, longest: Duration) -> Result<(), Error> {
+pub fn mark(options: &ClusterOptions) -> Result<Mark, Error> {
     block_on(async {
         let connection = connection::Connection::open(options).await?;
-        watch::any_change(&connection, longest).await
+        watch::mark(&connection).await
+    })
+}
+
+/// Waits until something that a schedule depends on has changed since the mark. Ends by itself after `longest`, since
+/// not every change is seen. `settle`: how long the rest of a burst of changes is awaited.
+///
+/// # Errors
+/// The cluster cannot be reached; Ctrl-C.
+pub fn wait_for_change(
+    options: &ClusterOptions,
+    mark: &Mark,
+    longest: Duration,
+    settle: Duration,
+) -> Result<(), Error> {
+    block_on(async {
+        let connection = connection::Connection::open(options).await?;
+        watch::any_change(&connection, mark, longest, settle).await
+    })
+}
+
+/// Waits, or ends with Ctrl-C.
+///
+/// # Errors
+/// Ctrl-C.
+pub fn pause(time: Duration) -> Result<(), Error> {
+    block_on(async {
+        tokio::time::sleep(time).await;
+        Ok(())
     })
 }
 

@@ -20,8 +20,8 @@ use super::failure::{Failure, chain};
 /// Requests under way at the same time.
 const CONCURRENT: usize = 8;
 
-/// Objects per page.
-const PAGE: usize = 500;
+/// Objects per page, as kubectl.
+const PAGE: u32 = 500;
 
 /// One request that changes something.
 #[derive(Debug, Clone, PartialEq)]
@@ -158,6 +158,7 @@ pub struct Writer {
     connection: Connection,
     interrupts: tokio::sync::watch::Receiver<usize>,
     date: std::cell::Cell<Option<Timestamp>>,
+    page: u32,
 }
 
 impl Writer {
@@ -177,7 +178,13 @@ impl Writer {
                 sender.send_modify(|count| *count += 1);
             }
         });
-        Ok(Self { runtime, connection, interrupts, date: std::cell::Cell::new(None) })
+        Ok(Self { runtime, connection, interrupts, date: std::cell::Cell::new(None), page: PAGE })
+    }
+
+    /// Lists in pages of so many objects; 0 = all at once.
+    #[must_use]
+    pub fn with_pages_of(self, page: u32) -> Self {
+        Self { page, ..self }
     }
 
     /// How often Ctrl-C was pressed.
@@ -197,13 +204,17 @@ impl Writer {
     /// # Errors
     /// The cluster does not answer, or does not allow it.
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Error> {
+        self.read(path).map_err(|failure| failure.into_error(self, path))
+    }
+
+    fn read<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, ReadFailure> {
         match self.runtime.block_on(self.connection.get(path)) {
             Ok(answer) => {
                 self.date.set(answer.date.or(self.date.get()));
-                decode(path, &answer.body).map(Some)
+                decode(path, &answer.body).map(Some).map_err(ReadFailure::Answer)
             }
             Err(Failure::Status(status)) if status.code == 404 => Ok(None),
-            Err(failure) => Err(self.error(&failure, path)),
+            Err(failure) => Err(ReadFailure::Cluster(failure)),
         }
     }
 
@@ -212,12 +223,31 @@ impl Writer {
     /// # Errors
     /// The cluster does not answer, or does not allow it.
     pub fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Error> {
+        self.listed(path).map_err(|failure| failure.into_error(self, path))
+    }
+
+    /// The same; none where it is not allowed.
+    ///
+    /// # Errors
+    /// The cluster does not answer.
+    pub fn list_if_allowed<T: DeserializeOwned>(&self, path: &str) -> Result<Option<Vec<T>>, Error> {
+        match self.listed(path) {
+            Ok(found) => Ok(Some(found)),
+            Err(ReadFailure::Cluster(Failure::Status(status))) if status.code == 403 => Ok(None),
+            Err(failure) => Err(failure.into_error(self, path)),
+        }
+    }
+
+    fn listed<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, ReadFailure> {
         let sign = if path.contains('?') { '&' } else { '?' };
         let mut found = Vec::new();
         let mut token = String::new();
         loop {
-            let page = format!("{path}{sign}limit={PAGE}{token}");
-            let list: Option<List<T>> = self.get(&page)?;
+            let page = match self.page {
+                0 => path.to_owned(),
+                page => format!("{path}{sign}limit={page}{token}"),
+            };
+            let list: Option<List<T>> = self.read(&page)?;
             let Some(list) = list else { return Ok(found) };
             found.extend(list.items);
             match list.metadata.continue_token.filter(|token| !token.is_empty()) {
@@ -287,10 +317,25 @@ impl Writer {
         };
         answered.unwrap_or_else(Reply::Unknown)
     }
+}
 
-    fn error(&self, failure: &Failure, path: &str) -> Error {
-        let what = path.split('?').next().unwrap_or(path).rsplit('/').next().unwrap_or(path);
-        failure.error(&self.connection.target, what)
+/// Why something could not be read.
+enum ReadFailure {
+    /// The cluster does not answer, or refuses.
+    Cluster(Failure),
+    /// Its answer cannot be read.
+    Answer(Error),
+}
+
+impl ReadFailure {
+    fn into_error(self, writer: &Writer, path: &str) -> Error {
+        match self {
+            ReadFailure::Answer(error) => error,
+            ReadFailure::Cluster(failure) => {
+                let what = path.split('?').next().unwrap_or(path).rsplit('/').next().unwrap_or(path);
+                failure.error(&writer.connection.target, what)
+            }
+        }
     }
 }
 

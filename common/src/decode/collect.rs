@@ -1,19 +1,19 @@
 //! Sorts items into the lists of [`Objects`], and notes on the way what a snapshot must know of them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
-use std::sync::Arc;
 
 use karp_core::model::{
-    ControllerSettings, Gap, KINDS, ListVisitor, Object, Pod, PodSpec, WORKLOAD_KINDS, is_node_class,
+    ControllerSettings, Gap, KINDS, ListVisitor, Object, SharedSpecs, WORKLOAD_KINDS, is_node_class,
 };
 use karp_core::report::Error;
+use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
 use super::check::{self, Misspelt};
 use super::controller::ControllerDeployment;
 use super::item::{Head, Item, ItemDecoder, Syntax};
-use super::{Decoded, Recorded, json, locate, yaml};
+use super::{Decoded, Recorded, cut_ahead, json, locate, yaml};
 
 /// API version of our own documents.
 const OWN_VERSION: &str = "karp/v1";
@@ -35,7 +35,7 @@ pub struct Counts {
 /// What is read goes here.
 pub(super) struct Collector<'p> {
     pub(super) decoded: Decoded,
-    specs: HashSet<Arc<PodSpec>>,
+    specs: SharedSpecs,
     counts: Counts,
     progress: &'p mut dyn FnMut(&Counts),
 }
@@ -57,14 +57,19 @@ struct ListHead {
 
 impl<'p> Collector<'p> {
     pub(super) fn new(progress: &'p mut dyn FnMut(&Counts)) -> Self {
-        Self { decoded: Decoded::default(), specs: HashSet::new(), counts: Counts::default(), progress }
+        Self {
+            decoded: Decoded::default(),
+            specs: SharedSpecs::default(),
+            counts: Counts::default(),
+            progress,
+        }
     }
 
     /// Reads one stream. Files of a folder may hold something else than objects; a file that was named may not.
     pub(super) fn stream(
         &mut self,
         file: &str,
-        mut reader: Box<dyn BufRead>,
+        mut reader: Box<dyn BufRead + Send>,
         in_folder: bool,
     ) -> Result<(), Error> {
         let syntax = sniff(&mut reader).map_err(|error| super::cannot_read(file, &error))?;
@@ -74,7 +79,7 @@ impl<'p> Collector<'p> {
     fn cut(
         &mut self,
         file: &str,
-        reader: impl Read,
+        reader: impl Read + Send,
         syntax: Syntax,
         line_offset: usize,
         in_folder: bool,
@@ -82,7 +87,7 @@ impl<'p> Collector<'p> {
     ) -> Result<(), Error> {
         let mut sink = FileSink { collector: self, file, syntax, line_offset, in_folder, nesting, items: 0 };
         match syntax {
-            Syntax::Json => json::cut(file, reader, &mut sink)?,
+            Syntax::Json => cut_ahead::cut(file, reader, &mut sink)?,
             Syntax::Yaml => yaml::cut(file, reader, &mut sink)?,
         }
         if sink.items == 0 && !in_folder && nesting == 0 {
@@ -156,7 +161,8 @@ impl<'p> Collector<'p> {
             ("", "Pod") => {
                 self.counts.pods += 1;
                 let pod = objects.pods.last_mut()?;
-                share_spec(&mut self.specs, pod)
+                // What one of them says wrong, all of them say: told once.
+                if self.specs.share(pod) { check::pod_spec("spec", &pod.spec) } else { None }
             }
             ("", "Node") => {
                 self.counts.nodes += 1;
@@ -251,16 +257,6 @@ struct ConfigMapName {
     metadata: karp_core::model::ObjectMeta,
 }
 
-/// Makes equal specs one, and looks for misspelt words in those not seen before.
-fn share_spec(specs: &mut HashSet<Arc<PodSpec>>, pod: &mut Pod) -> Option<Misspelt> {
-    if let Some(shared) = specs.get(&pod.spec) {
-        pod.spec = Arc::clone(shared);
-        return None;
-    }
-    specs.insert(Arc::clone(&pod.spec));
-    check::pod_spec("spec", &pod.spec)
-}
-
 /// Removes all but the last of objects with the same kind and name.
 #[derive(Default)]
 struct Duplicates {
@@ -280,17 +276,14 @@ impl Duplicates {
 
 impl ListVisitor for Duplicates {
     fn list<T: Object>(&mut self, _plural: &'static str, list: &mut Vec<T>) {
-        let identity = |object: &T| -> (String, compact_str::CompactString, compact_str::CompactString) {
-            let metadata = object.metadata();
-            (object.kind().to_owned(), metadata.namespace.clone(), metadata.name.clone())
-        };
-        let mut last: std::collections::HashMap<_, usize> = std::collections::HashMap::new();
+        let mut last: FxHashMap<(&str, &str, &str), usize> = FxHashMap::default();
         let mut superseded = vec![false; list.len()];
         for (at, object) in list.iter().enumerate() {
-            if object.metadata().name.is_empty() {
+            let metadata = object.metadata();
+            if metadata.name.is_empty() {
                 continue;
             }
-            if let Some(earlier) = last.insert(identity(object), at) {
+            if let Some(earlier) = last.insert((object.kind(), &metadata.namespace, &metadata.name), at) {
                 superseded[earlier] = true;
                 self.count += 1;
                 self.first.get_or_insert_with(|| {
@@ -323,12 +316,16 @@ impl json::Sink for FileSink<'_, '_> {
         self.items += 1;
         let line = self.line_offset + line;
         let item = Item { text, syntax: self.syntax, file: self.file, line, is_first: self.items == 1 };
-        let mut head = item.head()?;
-        if head.kind.is_none()
-            && let Some(list) = list
-        {
-            head = head_of_items(list, self.syntax).unwrap_or(head);
-        }
+        let of_list = || list.and_then(|list| head_of_items(list, self.syntax));
+        // Whoever writes what an object is writes it before the metadata.
+        let silent = self.syntax == Syntax::Json && begins_with_metadata(text);
+        let head = match silent.then(of_list).flatten() {
+            Some(head) => head,
+            None => {
+                let head = item.head()?;
+                if head.kind.is_none() { of_list().unwrap_or(head) } else { head }
+            }
+        };
         let Some(kind) = head.kind.as_deref() else {
             if self.in_folder {
                 self.collector.decoded.ignored += 1;
@@ -392,6 +389,12 @@ fn is_list(head: &Head) -> bool {
         })
 }
 
+/// Whether `metadata` is the first field of an object.
+fn begins_with_metadata(text: &str) -> bool {
+    let fields = text.trim_start().strip_prefix('{').map(str::trim_start);
+    fields.is_some_and(|fields| fields.starts_with("\"metadata\""))
+}
+
 /// Items of a typed list (`PodList`) do not repeat what they are.
 fn head_of_items(list: &str, syntax: Syntax) -> Option<Head> {
     // The list is open: its items come next.
@@ -404,7 +407,7 @@ fn head_of_items(list: &str, syntax: Syntax) -> Option<Head> {
 }
 
 /// JSON begins with a bracket; everything else is YAML.
-fn sniff(reader: &mut Box<dyn BufRead>) -> std::io::Result<Syntax> {
+fn sniff(reader: &mut Box<dyn BufRead + Send>) -> std::io::Result<Syntax> {
     const BOM: &[u8] = &[0xef, 0xbb, 0xbf];
     if reader.fill_buf()?.starts_with(BOM) {
         reader.consume(BOM.len());

@@ -4,10 +4,12 @@
 //! Only where this fails is the text read a second time as a tree without its nulls (the API accepts
 //! `values: null` where our lists do not), and a third time to find the path of what is wrong.
 
+use std::fmt;
+
 use karp_core::model::{Object, ObjectDecoder};
 use karp_core::report::Error;
-use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::locate::{Place, locate};
 
@@ -58,6 +60,51 @@ impl Head {
     }
 }
 
+/// What an object says it is. Reads no further than both fields: kubectl and API servers write them first.
+/// None where it does not say both.
+fn json_head(text: &str) -> Option<Head> {
+    let mut head = Head::default();
+    // Ends in an error as soon as both are there.
+    let _ = serde_json::Deserializer::from_str(text).deserialize_map(HeadVisitor(&mut head));
+    (head.api_version.is_some() && head.kind.is_some()).then_some(head)
+}
+
+struct HeadVisitor<'h>(&'h mut Head);
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "camelCase")]
+enum HeadField {
+    ApiVersion,
+    Kind,
+    #[serde(other)]
+    Other,
+}
+
+impl<'de> Visitor<'de> for HeadVisitor<'_> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let head = self.0;
+        while let Some(field) = map.next_key::<HeadField>()? {
+            match field {
+                HeadField::ApiVersion => head.api_version = map.next_value()?,
+                HeadField::Kind => head.kind = map.next_value()?,
+                HeadField::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+            if head.api_version.is_some() && head.kind.is_some() {
+                return Err(serde::de::Error::custom("enough"));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Name and namespace, for messages.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -87,6 +134,11 @@ impl Item<'_> {
     pub(super) fn head(&self) -> Result<Head, Error> {
         if self.syntax == Syntax::Yaml
             && let Some(head) = yaml_head(self.text)
+        {
+            return Ok(head);
+        }
+        if self.syntax == Syntax::Json
+            && let Some(head) = json_head(self.text)
         {
             return Ok(head);
         }
@@ -386,4 +438,22 @@ fn yaml_head(text: &str) -> Option<Head> {
         }
     }
     (head.kind.is_some() && head.api_version.is_some()).then_some(head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_read_no_further_than_it_goes() {
+        for (text, kind) in [
+            (r#"{"kind":"Pod","apiVersion":"v1","metadata":{"broken"#, Some("Pod")),
+            (r#"{"metadata":{"kind":"no"},"apiVersion":"v1","kind":"Node","x":1}"#, Some("Node")),
+            (r#"{"metadata":{},"kind":"Pod"}"#, None),
+            (r#"{"apiVersion":"v1","kind":7}"#, None),
+            ("[]", None),
+        ] {
+            assert_eq!(json_head(text).and_then(|head| head.kind).as_deref(), kind, "{text}");
+        }
+    }
 }

@@ -12,6 +12,18 @@ use super::{MAX_OBJECT_BYTES, cannot_read};
 
 const CHUNK_BYTES: usize = 1 << 16;
 
+/// Which bytes begin or end something, outside of strings: all others are skipped in a tight loop.
+const IS_BRACKET: [bool; 256] = {
+    let mut is_bracket = [false; 256];
+    let brackets = b"\"{}[]";
+    let mut at = 0;
+    while at < brackets.len() {
+        is_bracket[brackets[at] as usize] = true;
+        at += 1;
+    }
+    is_bracket
+};
+
 /// What the cutter hands out.
 pub(super) trait Sink {
     /// One object, beginning on a line. `list` is the text of the enclosing list read so far, if any.
@@ -194,46 +206,53 @@ impl<R: Read> Cutter<'_, R> {
                 return Err(self.cut_short(opened_on));
             }
             let mut used = 0;
-            let mut lines = 0;
             let mut done = false;
-            for &byte in buffered {
-                lines += usize::from(byte == b'\n');
-                if in_string {
+            while !done && used < buffered.len() {
+                let rest = &buffered[used..];
+                if escaped {
+                    escaped = false;
                     used += 1;
-                    match byte {
-                        _ if escaped => escaped = false,
-                        b'\\' => escaped = true,
-                        b'"' => {
-                            in_string = false;
-                            done = depth == 0;
-                        }
-                        _ => {}
-                    }
-                } else {
-                    match byte {
-                        b'{' | b'[' => depth += 1,
+                } else if in_string {
+                    let Some(at) = memchr::memchr2(b'"', b'\\', rest) else {
+                        used = buffered.len();
+                        break;
+                    };
+                    used += at + 1;
+                    escaped = rest[at] == b'\\';
+                    in_string = escaped;
+                    done = !in_string && depth == 0;
+                } else if depth > 0 {
+                    let Some(at) = rest.iter().position(|byte| IS_BRACKET[usize::from(*byte)]) else {
+                        used = buffered.len();
+                        break;
+                    };
+                    used += at + 1;
+                    match rest[at] {
                         b'"' => in_string = true,
-                        // The bracket or comma behind a scalar belongs to whoever asked for the scalar.
-                        b'}' | b']' | b',' | b' ' | b'\t' | b'\r' | b'\n' if depth == 0 => {
-                            lines -= usize::from(byte == b'\n');
-                            done = true;
-                            break;
-                        }
-                        b'}' | b']' => {
+                        b'{' | b'[' => depth += 1,
+                        _ => {
                             depth -= 1;
                             done = depth == 0;
                         }
+                    }
+                } else {
+                    match rest[0] {
+                        b'{' | b'[' => depth = 1,
+                        b'"' => in_string = true,
+                        // The bracket or comma behind a scalar belongs to whoever asked for the scalar.
+                        b'}' | b']' | b',' | b' ' | b'\t' | b'\r' | b'\n' => {
+                            done = true;
+                            break;
+                        }
                         _ => {}
                     }
                     used += 1;
                 }
-                if done {
-                    break;
-                }
             }
-            text.extend_from_slice(&self.chunk[self.at..self.at + used]);
+            let taken = &self.chunk[self.at..self.at + used];
+            self.line += memchr::memchr_iter(b'\n', taken).count();
+            text.extend_from_slice(taken);
             self.at += used;
-            self.line += lines;
             if done {
                 return if text.len() == start { Err(self.error("expected a value")) } else { Ok(()) };
             }
@@ -242,5 +261,51 @@ impl<R: Read> Cutter<'_, R> {
 
     fn utf8<'t>(&self, text: &'t [u8]) -> Result<&'t str, Error> {
         std::str::from_utf8(text).map_err(|_| self.error("bytes that are no UTF-8"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Hands out so many bytes at a time.
+    struct Pieces<'t>(&'t [u8], usize);
+
+    impl Read for Pieces<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            let size = self.1.min(buffer.len());
+            (&mut self.0).take(size as u64).read(buffer)
+        }
+    }
+
+    #[derive(Default)]
+    struct Kept(Vec<(String, usize)>);
+
+    impl Sink for Kept {
+        fn item(&mut self, text: &str, line: usize, _: Option<&str>) -> Result<(), Error> {
+            self.0.push((text.to_owned(), line));
+            Ok(())
+        }
+        fn list(&mut self, text: &str, line: usize) -> Result<(), Error> {
+            self.item(text, line, None)
+        }
+    }
+
+    #[test]
+    fn cuts_the_same_wherever_a_read_ends() {
+        let first = r#"{"a":"br{ack}et \" \\","é":[]}"#;
+        let second = "{\"b\":[1,{\"c\":null}],\n\"d\":\"\\u00e9\\\\\\\"]\"}";
+        let text = format!("{{\"kind\":\"List\",\n\"items\":[{first},\n {second}]}}\n{{\"e\":\"x\"}}");
+        for size in 1..70 {
+            let mut kept = Kept::default();
+            cut("f", Pieces(text.as_bytes(), size), &mut kept).unwrap();
+            let expected = [
+                (first.to_owned(), 2),
+                (second.to_owned(), 3),
+                ("{\"kind\":\"List\",\n\"items\":[]}".to_owned(), 1),
+                ("{\"e\":\"x\"}".to_owned(), 5),
+            ];
+            assert_eq!(kept.0, expected, "{size} bytes at a time");
+        }
     }
 }

@@ -11,6 +11,7 @@
 mod check;
 mod collect;
 mod controller;
+mod cut_ahead;
 mod item;
 mod json;
 mod locate;
@@ -70,21 +71,18 @@ pub struct Recorded {
 /// Reads sources one after the other into one [`Decoded`].
 pub struct Decoder<'p> {
     collector: collect::Collector<'p>,
-    stdin: Box<dyn FnMut() -> Box<dyn Read> + 'p>,
+    stdin: Box<dyn FnMut() -> Box<dyn Read + Send> + 'p>,
 }
 
 impl<'p> Decoder<'p> {
     /// A decoder that reads the process's stdin for `-`, and reports what it has read so far to `progress`.
     pub fn new(progress: &'p mut dyn FnMut(&Counts)) -> Self {
-        Self {
-            collector: collect::Collector::new(progress),
-            stdin: Box::new(|| Box::new(std::io::stdin().lock())),
-        }
+        Self { collector: collect::Collector::new(progress), stdin: Box::new(|| Box::new(std::io::stdin())) }
     }
 
     /// The same with another stdin.
     #[must_use]
-    pub fn with_stdin(mut self, stdin: impl FnMut() -> Box<dyn Read> + 'p) -> Self {
+    pub fn with_stdin(mut self, stdin: impl FnMut() -> Box<dyn Read + Send> + 'p) -> Self {
         self.stdin = Box::new(stdin);
         self
     }
@@ -107,12 +105,12 @@ impl<'p> Decoder<'p> {
     ///
     /// # Errors
     /// As [`Decoder::read`].
-    pub fn read_stream(&mut self, name: &str, reader: Box<dyn Read>) -> Result<(), Error> {
+    pub fn read_stream(&mut self, name: &str, reader: Box<dyn Read + Send>) -> Result<(), Error> {
         self.collector.decoded.sources.push(name.to_owned());
         self.stream(name, reader, false)
     }
 
-    fn stream(&mut self, name: &str, reader: Box<dyn Read>, in_folder: bool) -> Result<(), Error> {
+    fn stream(&mut self, name: &str, reader: Box<dyn Read + Send>, in_folder: bool) -> Result<(), Error> {
         let reader = source::unpack(name, reader)?;
         self.collector.stream(name, reader, in_folder)
     }

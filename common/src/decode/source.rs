@@ -23,13 +23,13 @@ const EXTENSIONS: &[&str] = &["json", "jsonl", "ndjson", "yaml", "yml"];
 /// Something to read.
 pub(super) enum Source {
     /// One stream and what to call it.
-    One(String, Box<dyn Read>),
+    One(String, Box<dyn Read + Send>),
     /// The files of a folder, sorted.
     Folder(Vec<PathBuf>),
 }
 
 /// Opens what the user named; `stdin` is read for `-`.
-pub(super) fn open(name: &str, stdin: &mut dyn FnMut() -> Box<dyn Read>) -> Result<Source, Error> {
+pub(super) fn open(name: &str, stdin: &mut dyn FnMut() -> Box<dyn Read + Send>) -> Result<Source, Error> {
     if name == STDIN {
         return Ok(Source::One("stdin".to_owned(), stdin()));
     }
@@ -55,8 +55,8 @@ pub(super) fn open(name: &str, stdin: &mut dyn FnMut() -> Box<dyn Read>) -> Resu
 }
 
 /// Opens one file.
-pub(super) fn open_file(path: &Path) -> Result<Box<dyn Read>, Error> {
-    File::open(path).map(|file| Box::new(file) as Box<dyn Read>).map_err(|error| {
+pub(super) fn open_file(path: &Path) -> Result<Box<dyn Read + Send>, Error> {
+    File::open(path).map(|file| Box::new(file) as Box<dyn Read + Send>).map_err(|error| {
         let name = shown(path);
         if error.kind() == std::io::ErrorKind::NotFound {
             Error::usage(format!("{name}: no such file or folder"))
@@ -99,7 +99,7 @@ fn has_known_extension(path: &Path) -> bool {
 }
 
 /// Text of a stream, unpacked where its first bytes say that it is packed.
-pub(super) fn unpack(name: &str, reader: Box<dyn Read>) -> Result<Box<dyn BufRead>, Error> {
+pub(super) fn unpack(name: &str, reader: Box<dyn Read + Send>) -> Result<Box<dyn BufRead + Send>, Error> {
     let mut reader = BufReader::with_capacity(1 << 16, reader);
     let magic = reader.fill_buf().map_err(|error| cannot_read(name, &error))?;
     if magic.starts_with(&[0x1f, 0x8b]) {

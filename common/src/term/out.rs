@@ -1,6 +1,7 @@
 //! stdout, stderr, their style, and the clock: made once, handed down, replaced by buffers in tests.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -27,6 +28,10 @@ pub struct Out<'a> {
     progress_shown: bool,
     closed: bool,
     failed: Option<std::io::Error>,
+    /// What would have gone to stdout, while it is kept back.
+    recording: Option<String>,
+    /// Messages of recorded screens: each is shown once.
+    said: BTreeSet<String>,
 }
 
 impl Out<'static> {
@@ -54,6 +59,8 @@ impl Out<'static> {
             progress_shown: false,
             closed: false,
             failed: None,
+            recording: None,
+            said: BTreeSet::new(),
         }
     }
 }
@@ -125,6 +132,8 @@ impl<'a> Out<'a> {
             progress_shown: false,
             closed: false,
             failed: None,
+            recording: None,
+            said: BTreeSet::new(),
         }
     }
 
@@ -148,12 +157,26 @@ impl<'a> Out<'a> {
     /// Writes text to stdout as it is.
     pub fn print(&mut self, text: &str) {
         self.progress_done();
+        if let Some(recording) = &mut self.recording {
+            recording.push_str(text);
+            return;
+        }
         if self.closed {
             return;
         }
         if let Err(error) = self.stdout.write_all(text.as_bytes()) {
             self.note(error);
         }
+    }
+
+    /// Keeps back what is written to stdout from here on. Messages that were shown once are not shown again.
+    pub fn record(&mut self) {
+        self.recording = Some(String::new());
+    }
+
+    /// What was kept back; from here on stdout is written again.
+    pub fn recorded(&mut self) -> String {
+        self.recording.take().unwrap_or_default()
     }
 
     /// Writes one line to stdout.
@@ -213,6 +236,9 @@ impl<'a> Out<'a> {
 
     /// One message on stderr, with its line end. A stderr nobody reads is no reason to stop.
     pub fn message(&mut self, text: &str) {
+        if self.recording.is_some() && !self.said.insert(text.to_owned()) {
+            return;
+        }
         self.flush();
         self.progress_done();
         drop(writeln!(self.stderr, "{text}"));

@@ -27,6 +27,11 @@ pub use cli::{AwsFlags, Cli, Verb};
 pub use filter::Filter;
 pub use show::{Row, rows};
 
+/// The command line, for documentation and completion.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs the verb.
 ///
 /// # Errors
@@ -50,11 +55,9 @@ pub(crate) fn folder() -> Option<std::path::PathBuf> {
     cache_folder(|name| std::env::var(name).ok())
 }
 
-/// A runtime for calls to AWS: one thread is enough.
+/// Calls AWS to the end.
 pub(crate) fn block_on<F: Future>(future: F) -> Result<F::Output, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|cause| Error::unreachable("cannot start").cause(cause))?;
-    Ok(runtime.block_on(future))
+    karp_aws::block_on(future).map_err(|error| error.report(None))
 }
 
 /// The region: the flag, else what AWS's own configuration says.

@@ -6,6 +6,11 @@ use karp_common::cordon::{self, Way};
 use karp_common::term::Out;
 use karp_core::report::{Error, ExitCode};
 
+/// The command line, for documentation and completion.
+pub fn command() -> clap::Command {
+    cordon::command(Way::Cordon)
+}
+
 /// Runs the verb.
 ///
 /// # Errors

@@ -9,7 +9,8 @@ use compact_str::CompactString;
 use jiff::{SignedDuration, Timestamp};
 use karp_common::term::{Out, duration};
 use karp_core::drain::{
-    Answer, DaemonSets, DrainPlan, Journal, NodeState, Step, Stepper, StopReason, Target, View,
+    Answer, DaemonSets, DrainPlan, Journal, NodeState, SURGE_PRIORITY_CLASS, Step, Stepper, StopReason,
+    Target, View,
 };
 use karp_core::report::{Error, ExitCode};
 
@@ -32,8 +33,8 @@ pub(crate) trait Cluster {
     fn delete_node_claim(&mut self, name: &str, uid: &str) -> Answer;
     /// Makes placeholders; the uids of the pods that have one now.
     fn surge(&mut self, pods: &[Target]) -> Result<Vec<CompactString>, Answer>;
-    /// Takes all placeholders of this drain away.
-    fn end_surge(&mut self);
+    /// Takes the placeholders of these nodes away, also those of an earlier run; the number of those that are left.
+    fn end_surge(&mut self) -> usize;
     /// Waits; Ctrl-C ends the wait.
     fn sleep(&mut self, time: Duration);
     /// How often Ctrl-C was pressed.
@@ -62,10 +63,14 @@ pub(crate) fn apply(
         lost_looks: 0,
     };
     let ended = run.until_end(cluster, out);
-    if plan.options.surge {
-        cluster.end_surge();
-    }
     out.progress_done();
+    let left = cluster.end_surge();
+    if left > 0 {
+        out.warn(&format!(
+            "{left} placeholders are left in namespace {SURGE_PRIORITY_CLASS}: the next drain of the node, \
+             or --abort, removes them"
+        ));
+    }
     let end = ended?;
     run.report(&end, out)
 }
@@ -233,7 +238,7 @@ impl Run<'_> {
                 };
                 format!("{} -n {} waits: {}{more}", first.name, first.namespace, first.why)
             }
-            (None, _, true) => "waits for replacements to be Ready".to_owned(),
+            (None, _, true) => self.unsettled(view),
             _ => "waits".to_owned(),
         };
         let shown = format!("{} {line}", duration(spent));
@@ -251,6 +256,15 @@ impl Run<'_> {
         if due {
             out.message(&shown);
             self.spoke = Some((view.now, line));
+        }
+    }
+
+    fn unsettled(&self, view: &View) -> String {
+        let (owners, volumes) = self.stepper.unsettled(view);
+        match (owners.is_empty(), volumes.is_empty()) {
+            (false, _) => format!("waits for replacements to be Ready: {}", owners.join(", ")),
+            (true, false) => format!("waits for volumes to detach: {}", volumes.join(", ")),
+            (true, true) => "waits for replacements to be Ready".to_owned(),
         }
     }
 
@@ -283,12 +297,17 @@ impl Run<'_> {
                 let names: Vec<&str> = self.plan.nodes.iter().map(|node| node.name.as_str()).collect();
                 let why = match reason {
                     StopReason::Interrupted => "interrupted".to_owned(),
-                    StopReason::Timeout { node } => format!("node/{node} took longer than --timeout"),
-                    StopReason::NotReady { node, owners } => {
-                        format!(
-                            "replacements of the pods of node/{node} are not Ready: {}",
-                            owners.join(", ")
-                        )
+                    StopReason::NotReady { node, owners, volumes } => {
+                        let not_ready = (!owners.is_empty()).then(|| {
+                            format!(
+                                "replacements of the pods of node/{node} are not Ready: {}",
+                                owners.join(", ")
+                            )
+                        });
+                        let attached = (!volumes.is_empty()).then(|| {
+                            format!("volumes are still attached to node/{node}: {}", volumes.join(", "))
+                        });
+                        not_ready.into_iter().chain(attached).collect::<Vec<_>>().join("; ")
                     }
                     StopReason::NoRoom { placed, wanted } => {
                         format!(

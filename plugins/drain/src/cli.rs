@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use jiff::SignedDuration;
 use karp_common::cli::{CatalogFlags, ClusterFlags, OutputFlags, SourceFlags};
+use karp_common::complete::{Names, Object};
 use karp_core::drain::DrainOptions;
 use karp_core::model::parse_selector;
 use karp_core::report::Error;
@@ -40,7 +41,7 @@ pub enum DryRun {
 )]
 pub struct Cli {
     /// NODE or nodepool/NAME
-    #[arg(value_name = "NODE")]
+    #[arg(value_name = "NODE", add = Names::bare(&[Object::Node]).and(&[Object::NodePool]))]
     pub targets: Vec<String>,
     /// Labels to select nodes by
     #[arg(short = 'l', long, value_name = "LABELS")]
@@ -70,7 +71,7 @@ pub struct Cli {
     /// Labels to select pods by
     #[arg(long, value_name = "LABELS")]
     pub pod_selector: Option<String>,
-    /// Objects per page of a list
+    /// Objects per page of a list; 0 = all at once
     #[arg(long, value_name = "N", default_value_t = 500, hide_short_help = true)]
     pub chunk_size: u32,
     /// none, client or server
@@ -83,6 +84,7 @@ pub struct Cli {
     /// Image of the pods that hold room
     #[arg(
         long,
+        env = "KARP_SURGE_IMAGE",
         help_heading = "More",
         value_name = "IMAGE",
         default_value = "registry.k8s.io/pause:3.10",

@@ -7,12 +7,14 @@
 //! The plan is pure (`karp_core::drain`); with `--from` or `--dry-run=client` it is all there is.
 
 mod apply;
+mod attachments;
 mod cli;
 mod confirm;
 mod dry_run;
 mod edge;
 mod live;
 mod render;
+mod room;
 mod saved;
 #[cfg(test)]
 mod screens;
@@ -26,12 +28,17 @@ use karp_common::cli::parse;
 use karp_common::cluster::Writer;
 use karp_common::term::{Format, Out, document};
 use karp_core::drain::report::{PlanVerdict, PodAction};
-use karp_core::drain::{DaemonSets, DrainOptions, nodes_named};
+use karp_core::drain::{DaemonSets, DrainOptions, SURGE_PRIORITY_CLASS, nodes_named};
 use karp_core::model::Node;
 use karp_core::report::{Error, ExitCode};
 
 pub use cli::{Cli, DryRun};
 pub use render::{RenderOptions, render};
+
+/// The command line, for documentation and completion.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
 
 /// Runs the verb.
 ///
@@ -84,11 +91,15 @@ pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Erro
     for warning in warnings(&planned.plan, &options) {
         out.warn(&warning);
     }
-    let writer = Writer::open(&cli.cluster.options(None))?;
+    let writer = Writer::open(&cli.cluster.options(None))?.with_pages_of(cli.chunk_size);
     let mut ready = BTreeMap::new();
     live::count_ready(&snapshot.objects.pods, &mut ready);
     let mut cluster = live::Live::new(&writer, &planned.plan, &cli.surge_image);
-    apply::apply(&planned.plan, DaemonSets::of(&snapshot), ready, &mut cluster, out)
+    let ended = apply::apply(&planned.plan, DaemonSets::of(&snapshot), ready, &mut cluster, out);
+    if cluster.attachments_unknown() {
+        out.warn("VolumeAttachments may not be read: whether volumes are detached was not looked at");
+    }
+    ended
 }
 
 /// kubectl's warnings, one per kind.
@@ -112,6 +123,8 @@ fn abort(cli: &Cli, out: &mut Out<'_>) -> Result<ExitCode, Error> {
     let writer = Writer::open(&cli.cluster.options(None))?;
     let all: Vec<Node> = writer.list("/api/v1/nodes")?;
     let nodes = nodes_named(&all, &cli.targets, cli.selector.as_deref())?;
+    let named = |node: &&Node| nodes.contains(&node.metadata.name);
+    let uids = all.iter().filter(named).map(|node| node.metadata.uid.clone()).collect();
     let mut late = false;
     for name in &nodes {
         let done = match live::abort(&writer, name)? {
@@ -125,7 +138,10 @@ fn abort(cli: &Cli, out: &mut Out<'_>) -> Result<ExitCode, Error> {
         };
         out.line(&format!("node/{name} {done}"));
     }
-    live::end_surge(&writer);
+    let left = room::give_back(&writer, &uids);
+    if left > 0 {
+        out.warn(&format!("{left} placeholders are left in namespace {SURGE_PRIORITY_CLASS}"));
+    }
     out.line("Pods that were evicted stay where they are now.");
     Ok(if late { ExitCode::HalfWay } else { ExitCode::Done })
 }

@@ -1,21 +1,23 @@
 //! The cluster that a drain works on: what it looks at, and the deeds as requests.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use compact_str::CompactString;
 use jiff::Timestamp;
 use karp_common::cluster::{Reply, Request, Writer};
+use karp_core::drain::report::PodAction;
 use karp_core::drain::{
-    Answer, DRAIN_ANNOTATION, DrainPlan, Journal, NodeView, SURGE_LABEL, SURGE_PRIORITY_CLASS, Stepper,
-    Target, View, placeholder,
+    Answer, DRAIN_ANNOTATION, DrainPlan, Journal, NodeView, Owner, Phase, Stepper, Target, View,
+    placeholder_name,
 };
-use karp_core::model::{Node, NodeClaim, Pod, condition_is_true};
+use karp_core::model::{Node, NodeClaim, Pod, Workload};
 use karp_core::report::Error;
 use serde_json::json;
 
 use crate::apply::Cluster;
+use crate::attachments::Attachments;
+use crate::room::{self, Wanted};
 
 /// The real cluster.
 pub(crate) struct Live<'a> {
@@ -27,7 +29,11 @@ pub(crate) struct Live<'a> {
     looked: bool,
     stale: BTreeSet<CompactString>,
     clock: Timestamp,
-    surged: RefCell<bool>,
+    /// Names of the placeholders that this run wants.
+    surged: BTreeSet<String>,
+    /// Those of which it knows that they are there.
+    placeholders: BTreeSet<String>,
+    attachments: Attachments,
 }
 
 impl<'a> Live<'a> {
@@ -40,8 +46,15 @@ impl<'a> Live<'a> {
             looked: false,
             stale: BTreeSet::new(),
             clock: plan.taken_at,
-            surged: RefCell::new(false),
+            surged: BTreeSet::new(),
+            placeholders: BTreeSet::new(),
+            attachments: Attachments::default(),
         }
+    }
+
+    /// Whether volumes were not looked at, for want of a permission.
+    pub(crate) fn attachments_unknown(&self) -> bool {
+        self.attachments.are_forbidden()
     }
 
     fn refresh(&mut self, name: &CompactString, with_pods: bool) -> Result<(), Error> {
@@ -62,9 +75,11 @@ impl<'a> Live<'a> {
             false => None,
         };
         let planned = self.plan.nodes.iter().find(|found| found.name == *name);
+        // What an earlier run began to delete is followed to its end, asked for again or not.
+        let begun = journal.as_ref().is_some_and(|journal| journal.phase == Phase::Deleting);
         let claim = planned
             .and_then(|planned| planned.node_claim.as_ref())
-            .filter(|_| self.plan.options.delete_nodeclaim);
+            .filter(|_| self.plan.options.delete_nodeclaim || begun);
         let node_claim = match claim {
             Some(claim) => self.writer.get::<NodeClaim>(&claim_path(claim))?.map(|found| {
                 (found.metadata.name.clone(), found.metadata.uid.clone(), found.metadata.is_deleting())
@@ -76,6 +91,7 @@ impl<'a> Live<'a> {
             unschedulable: node.spec.unschedulable,
             journal,
             pods,
+            attached: None,
             node_claim,
         };
         self.seen.insert(name.clone(), (view, node.metadata.resource_version.clone()));
@@ -95,6 +111,49 @@ impl<'a> Live<'a> {
         answer(self.writer.send(Request::merge_patch(&node_path(node), body, false)))
     }
 
+    /// Volumes of pods that stay on a node: they stay attached.
+    fn staying_volumes(&self, node: &str) -> BTreeSet<CompactString> {
+        let nodes = self.plan.nodes.iter().filter(|found| found.name == node);
+        let staying = nodes.flat_map(|node| &node.pods).filter(|pod| pod.action == PodAction::Skip);
+        staying.flat_map(|pod| &pod.volumes).map(|volume| volume.volume.clone()).collect()
+    }
+
+    /// The pod as it was last seen, with the zones its volumes can be reached from.
+    fn wanted(&self, target: &Target) -> Option<Wanted<'_>> {
+        let (node, _) = self.seen.get(&target.node)?;
+        let pod = node.pods.as_ref()?.iter().find(|pod| pod.metadata.uid == target.uid)?;
+        let planned = self.plan.pods().find(|pod| pod.uid == target.uid);
+        let zones: BTreeSet<CompactString> =
+            planned.iter().flat_map(|pod| &pod.volumes).flat_map(|volume| volume.zones.clone()).collect();
+        Some(Wanted { pod, node_uid: &node.uid, zones: zones.into_iter().collect() })
+    }
+
+    /// What controllers that have fewer Ready pods than before want now; not known where it may not be read.
+    fn wanted_by_owner(
+        &self,
+        stepper: &Stepper,
+        ready: &BTreeMap<CompactString, usize>,
+    ) -> BTreeMap<CompactString, usize> {
+        let mut wanted = BTreeMap::new();
+        for owner in stepper.awaited() {
+            if ready.get(&owner.uid).copied().unwrap_or(0) >= owner.ready_before {
+                continue;
+            }
+            let Some(path) = owner_path(owner) else { continue };
+            match self.writer.get::<Workload>(&path) {
+                Ok(Some(found)) if found.metadata.uid == owner.uid => {
+                    let replicas = found.spec.replicas.unwrap_or(1);
+                    wanted.insert(owner.uid.clone(), usize::try_from(replicas).unwrap_or(0));
+                }
+                Ok(_) => {
+                    wanted.insert(owner.uid.clone(), 0);
+                }
+                Err(_) => {}
+            }
+        }
+        wanted
+    }
+
     fn ready_by_owner(&self) -> Result<BTreeMap<CompactString, usize>, Error> {
         let namespaces: BTreeSet<&str> = self.plan.pods().map(|pod| pod.namespace.as_str()).collect();
         let mut counts = BTreeMap::new();
@@ -104,30 +163,16 @@ impl<'a> Live<'a> {
         }
         Ok(counts)
     }
+}
 
-    fn placed(&self) -> Result<(usize, usize), Error> {
-        let path = format!(
-            "/api/v1/namespaces/{SURGE_PRIORITY_CLASS}/pods?labelSelector={SURGE_LABEL}%3D{}",
-            self.plan.id
-        );
-        let pods = self.writer.list::<Pod>(&path)?;
-        let mut ready: BTreeMap<CompactString, bool> = BTreeMap::new();
-        let mut placed = 0;
-        for node in pods.iter().filter_map(|pod| pod.node_name.clone()) {
-            let is_ready = match ready.get(&node) {
-                Some(known) => *known,
-                None => {
-                    let found = self.writer.get::<Node>(&node_path(&node))?;
-                    let is_ready =
-                        found.is_some_and(|node| condition_is_true(&node.status.conditions, "Ready"));
-                    ready.insert(node, is_ready);
-                    is_ready
-                }
-            };
-            placed += usize::from(is_ready);
-        }
-        Ok((pods.len(), placed))
-    }
+fn owner_path(owner: &Owner) -> Option<String> {
+    let (group, plural) = match owner.kind.as_str() {
+        "ReplicaSet" => ("apis/apps/v1", "replicasets"),
+        "StatefulSet" => ("apis/apps/v1", "statefulsets"),
+        "ReplicationController" => ("api/v1", "replicationcontrollers"),
+        _ => return None,
+    };
+    Some(format!("/{group}/namespaces/{}/{plural}/{}", owner.namespace, owner.name))
 }
 
 /// Ready pods by uid of their controller.
@@ -160,9 +205,21 @@ impl Cluster for Live<'_> {
         self.looked = true;
         let ready_by_owner =
             if stepper.wants_replacements() { self.ready_by_owner()? } else { BTreeMap::new() };
-        let surge = if stepper.wants_surge() { self.placed()? } else { (0, 0) };
+        let wanted_by_owner = self.wanted_by_owner(stepper, &ready_by_owner);
+        let mut surge = (0, 0);
+        if stepper.wants_surge() {
+            let (there, placed) = room::placed(self.writer, &self.surged)?;
+            surge = (there.len(), placed);
+            self.placeholders = there;
+        }
+        for name in stepper.wants_attachments() {
+            let staying = self.staying_volumes(&name);
+            if let Some((view, _)) = self.seen.get_mut(&name) {
+                view.attached = Some(self.attachments.of(self.writer, &name, &staying, self.clock)?);
+            }
+        }
         let nodes = self.seen.iter().map(|(name, (view, _))| (name.clone(), view.clone())).collect();
-        Ok(View { now: self.clock, nodes, ready_by_owner, surge })
+        Ok(View { now: self.clock, nodes, ready_by_owner, wanted_by_owner, surge })
     }
 
     fn cordon(&mut self, node: &str, uid: &str, journal: &Journal) -> Answer {
@@ -192,49 +249,19 @@ impl Cluster for Live<'_> {
     }
 
     fn surge(&mut self, pods: &[Target]) -> Result<Vec<CompactString>, Answer> {
-        let labels = json!({SURGE_LABEL: self.plan.id});
-        let class = json!({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass",
-            "metadata": {"name": SURGE_PRIORITY_CLASS}, "value": -1, "globalDefault": false,
-            "preemptionPolicy": "Never", "description": "Placeholders of kubectl karp drain --surge"});
-        let namespace = json!({"apiVersion": "v1", "kind": "Namespace",
-            "metadata": {"name": SURGE_PRIORITY_CLASS, "labels": labels}});
-        let base = [("/apis/scheduling.k8s.io/v1/priorityclasses", class), ("/api/v1/namespaces", namespace)];
-        for (path, object) in base {
-            made(self.writer.send(Request::create(path, object)))?;
-        }
-        *self.surged.borrow_mut() = true;
-        // Admission wants the namespace's default service account.
-        let account = format!("/api/v1/namespaces/{SURGE_PRIORITY_CLASS}/serviceaccounts/default");
-        for _ in 0..20 {
-            if matches!(self.writer.get::<serde_json::Value>(&account), Ok(Some(_))) {
-                break;
-            }
-            self.writer.sleep(Duration::from_millis(250));
-        }
-        let mut requests = Vec::new();
-        for target in pods {
-            let seen = self.seen.get(&target.node).and_then(|(view, _)| view.pods.as_ref());
-            let pod = seen.and_then(|pods| pods.iter().find(|pod| pod.metadata.uid == target.uid));
-            let planned = self.plan.pods().find(|pod| pod.uid == target.uid);
-            let zones: BTreeSet<CompactString> =
-                planned.iter().flat_map(|pod| &pod.volumes).flat_map(|volume| volume.zones.clone()).collect();
-            let zones: Vec<CompactString> = zones.into_iter().collect();
-            if let Some(pod) = pod {
-                let body = placeholder(pod, &self.plan.id, self.surge_image, &zones);
-                requests
-                    .push(Request::create(&format!("/api/v1/namespaces/{SURGE_PRIORITY_CLASS}/pods"), body));
-            }
-        }
-        for reply in self.writer.send_all(requests) {
-            made(reply)?;
-        }
-        Ok(pods.iter().map(|pod| pod.uid.clone()).collect())
+        self.surged = pods.iter().map(|pod| placeholder_name(&pod.uid)).collect();
+        let is_missing = |target: &&Target| !self.placeholders.contains(&placeholder_name(&target.uid));
+        let missing: Vec<Wanted<'_>> =
+            pods.iter().filter(is_missing).filter_map(|target| self.wanted(target)).collect();
+        let mut there = self.placeholders.clone();
+        let made = room::make(self.writer, self.surge_image, &missing, &mut there);
+        self.placeholders = there;
+        made.map(|()| pods.iter().map(|pod| pod.uid.clone()).collect())
     }
 
-    fn end_surge(&mut self) {
-        if *self.surged.borrow() {
-            end_surge(self.writer);
-        }
+    fn end_surge(&mut self) -> usize {
+        let nodes = self.plan.nodes.iter().map(|node| node.uid.clone()).collect();
+        room::give_back(self.writer, &nodes)
     }
 
     fn sleep(&mut self, time: Duration) {
@@ -243,25 +270,6 @@ impl Cluster for Live<'_> {
 
     fn interrupts(&self) -> usize {
         self.writer.interrupts()
-    }
-}
-
-/// Takes away what `--surge` made: the namespace with its placeholders, and the PriorityClass.
-pub(crate) fn end_surge(writer: &Writer) {
-    for path in [
-        format!("/api/v1/namespaces/{SURGE_PRIORITY_CLASS}"),
-        format!("/apis/scheduling.k8s.io/v1/priorityclasses/{SURGE_PRIORITY_CLASS}"),
-    ] {
-        // Whoever is left is of the lowest priority and goes with the next drain or abort.
-        drop(writer.send(Request::delete(&path, None, None, false)));
-    }
-}
-
-/// What exists already is as good as made.
-fn made(reply: Reply) -> Result<(), Answer> {
-    match reply {
-        Reply::Done(_) | Reply::Conflict(_) => Ok(()),
-        other => Err(answer(other)),
     }
 }
 

@@ -108,7 +108,7 @@ impl Screen<'_> {
                 {
                     continue;
                 }
-                let why = self.why(pod);
+                let why = self.why(node, pod);
                 let lands = self.lands(pod);
                 let same = rows.iter_mut().find(|row| {
                     let first = row.pods[0];
@@ -200,11 +200,14 @@ impl Screen<'_> {
         table.render(&self.options.style)
     }
 
-    fn why(&self, pod: &PlannedPod) -> String {
+    fn why(&self, node: &PlannedNode, pod: &PlannedPod) -> String {
         let mut words: Vec<String> = pod
             .blocked_by
             .iter()
             .map(|blocked| match blocked.until {
+                Some(until) if node.termination.is_some() && blocked.is_held() => {
+                    format!("{}; deleted outright at {}", blocked.why, self.clock(until))
+                }
                 Some(until) => format!("{} to {}", blocked.why, self.clock(until)),
                 None => blocked.why.clone(),
             })

@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use karp_common::cli::{CatalogFlags, ClusterFlags, OutputFlags, SourceFlags};
+use karp_common::complete::{Names, Object};
 
 const EXAMPLES: &str = "\
   kubectl karp drift                         all NodeClaims, by NodePool and reason
@@ -20,7 +21,10 @@ const EXAMPLES: &str = "\
 )]
 pub struct Cli {
     /// node/X, nodepool/X or nodeclaim/X
-    #[arg(value_name = "KIND/NAME")]
+    #[arg(
+        value_name = "KIND/NAME",
+        add = Names::behind_kind(&[Object::Node, Object::NodePool, Object::NodeClaim])
+    )]
     pub target: Option<String>,
 
     /// Also tell what drifts if the control plane were this version

@@ -1,14 +1,12 @@
-//! The edges of the verb: where snapshot, provider and AWS facts come from.
+//! The edges of the verb: where snapshot and provider come from. AWS: `aws`.
 
 use karp_common::catalog::{ProviderOptions, cache_folder, choose_provider};
 use karp_common::term::Out;
-use karp_core::model::{NodeClaim, Snapshot};
-use karp_core::provider::{CloudProvider, ProviderKind, UnknownProvider};
+use karp_core::model::Snapshot;
+use karp_core::provider::{CloudProvider, UnknownProvider};
 use karp_core::report::Error;
 
 use crate::cli::Cli;
-use crate::drift::AwsAnswer;
-use crate::report::NotRead;
 
 /// Reads the snapshot.
 pub(crate) fn snapshot(cli: &Cli, out: &mut Out<'_>) -> Result<Snapshot, Error> {
@@ -46,23 +44,4 @@ pub(crate) fn provider(
         Err(error) if flags.instance_types.is_some() || flags.region.is_some() => Err(error),
         Err(error) => Ok((Box::new(UnknownProvider::new(error.message)), Vec::new())),
     }
-}
-
-/// What AWS says; where it was not asked, which reasons that costs.
-pub(crate) fn aws(snapshot: &Snapshot) -> AwsAnswer {
-    let of_aws = |claim: &NodeClaim| {
-        let class = &claim.spec.node_class_ref;
-        ProviderKind::of(&class.group, &class.kind) == ProviderKind::Aws
-    };
-    if !snapshot.objects.node_claims.iter().any(of_aws) {
-        return AwsAnswer::default();
-    }
-    let missing = ["SecurityGroupDrift", "SubnetDrift", "CapacityReservationDrift", "AMI name and age"];
-    let why = "the input is a file".to_owned();
-    let not_read = NotRead {
-        what: "EC2, SSM".into(),
-        why,
-        missing: missing.iter().map(|reason| (*reason).to_owned()).collect(),
-    };
-    AwsAnswer { facts: None, not_read: vec![not_read] }
 }

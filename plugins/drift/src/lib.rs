@@ -7,28 +7,46 @@
 //! [`drift()`] is pure. Without AWS everything is told that the cluster itself tells, and the missing part is named.
 
 mod advice;
+mod aws;
+mod changes;
+mod claim;
 mod cli;
 mod drift;
 mod edge;
+mod found;
+mod groups;
 mod images;
+mod moved;
+mod pool;
 mod preview;
+mod questions;
 mod render;
 pub mod report;
+mod sort;
 mod target;
 #[cfg(test)]
 mod tests;
+mod versions;
 mod words;
 
 use std::ffi::OsString;
 
-use karp_common::cli::parse;
+use karp_common::cli::{Watch, parse, watched};
 use karp_common::term::{Format, Out, document};
 use karp_core::report::{Error, ExitCode};
 
+use sort::SortBy;
+
 pub use cli::Cli;
-pub use drift::{AwsAnswer, DriftOptions, drift, questions};
+pub use drift::{AwsAnswer, DriftOptions, drift};
+pub use questions::questions;
 pub use render::{RenderOptions, render};
 pub use target::Target;
+
+/// The command line, for documentation and completion.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
 
 /// Runs the verb.
 ///
@@ -37,17 +55,32 @@ pub use target::Target;
 pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Error> {
     let Some(cli) = parse::<Cli>("kubectl karp drift", arguments, out)? else { return Ok(ExitCode::Done) };
     cli.output.apply(out);
+    let watch = Watch {
+        on: cli.output.watch,
+        source: &cli.source,
+        cluster: cli.cluster.options(None),
+        with_times: matches!(cli.output.output, Format::Table | Format::Wide),
+    };
+    watched(&watch, out, |out| screen(&cli, out))
+}
+
+/// One look at the cluster, printed.
+fn screen(cli: &Cli, out: &mut Out<'_>) -> Result<ExitCode, Error> {
     let target = cli.target.as_deref().map(Target::parse).transpose()?;
     let options = DriftOptions { target, ami_preview: edge::preview_version(cli.ami_preview.as_deref())? };
-    let snapshot = edge::snapshot(&cli, out)?;
+    let sort = cli.output.sort_by.as_deref().map(SortBy::parse).transpose()?;
+    let snapshot = edge::snapshot(cli, out)?;
     if let Some(target) = &options.target {
         target.check(&snapshot)?;
     }
-    let (provider, notes) = edge::provider(&cli, &snapshot, out)?;
-    let aws = edge::aws(&snapshot);
+    let (provider, notes) = edge::provider(cli, &snapshot, out)?;
+    let aws = aws::ask(cli, &snapshot, &options, out);
     let mut report = drift(&snapshot, provider.as_ref(), &aws, &options);
     report.uncertain.extend(notes);
-    print(&report, &cli, out)?;
+    if let Some(sort) = sort {
+        sort.apply(&mut report);
+    }
+    print(&report, cli, out)?;
     Ok(if report.summary.drifted > 0 { ExitCode::Findings } else { ExitCode::Done })
 }
 

@@ -39,16 +39,7 @@ fn of_class(
     class: &Ec2NodeClass,
     version: &str,
 ) -> ClassPreview {
-    let members: Vec<&NodeClaim> = cluster
-        .snapshot
-        .objects
-        .node_claims
-        .iter()
-        .filter(|claim| !claim.metadata.is_deleting())
-        .filter(|claim| {
-            node_class(cluster, claim).is_some_and(|own| own.metadata.name == class.metadata.name)
-        })
-        .collect();
+    let members = members(cluster, class);
     let mut preview = ClassPreview {
         name: class.metadata.name.clone(),
         kind: "stays",
@@ -100,7 +91,17 @@ fn of_class(
     preview
 }
 
-fn serves(cluster: &ClusterState<'_>, parameter: &AliasParameter, claim: &NodeClaim) -> bool {
+/// NodeClaims of an EC2NodeClass that stay.
+pub(crate) fn members<'a>(cluster: &ClusterState<'a>, class: &Ec2NodeClass) -> Vec<&'a NodeClaim> {
+    let own = |claim: &&NodeClaim| {
+        node_class(cluster, claim).is_some_and(|own| own.metadata.name == class.metadata.name)
+    };
+    let claims = cluster.snapshot.objects.node_claims.iter();
+    claims.filter(|claim| !claim.metadata.is_deleting()).filter(own).collect()
+}
+
+/// Whether a NodeClaim takes the image of a parameter.
+pub(crate) fn serves(cluster: &ClusterState<'_>, parameter: &AliasParameter, claim: &NodeClaim) -> bool {
     let profile = cluster.provider.labels();
     let labels = Requirements::from_labels(&claim.metadata.labels, profile);
     parameter.requirements.iter().any(|specs| {

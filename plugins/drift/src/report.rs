@@ -1,5 +1,7 @@
 //! What `drift` answers, as JSON and YAML carry it; the screen is drawn from the same value.
 
+use std::collections::BTreeMap;
+
 use compact_str::CompactString;
 use jiff::Timestamp;
 use karp_core::model::Gap;
@@ -27,11 +29,22 @@ pub struct DriftReport {
     pub groups: Vec<DriftGroup>,
     /// Kubelets that are behind the control plane.
     pub skew: Vec<Skew>,
+    /// Images of aliases that the controller has not seen yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub moved: Vec<MovedImage>,
     /// What a control plane of another version would do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ami_preview: Option<AmiPreview>,
+    /// Edits that help, each with what a new look at the edited cluster says.
+    pub changes: Vec<DriftChange>,
     /// What to do, as text to paste.
     pub next: Vec<String>,
+    /// Names of the subnets and security groups in the fields, by id.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<CompactString, CompactString>,
+    /// The AWS account that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aws: Option<AwsAsked>,
     /// Kinds that were not read.
     pub gaps: Vec<Gap>,
     /// What AWS could not be asked.
@@ -251,6 +264,9 @@ pub struct DriftGroup {
     /// Alias of its image, `al2023@latest`, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alias: Option<CompactString>,
+    /// What the alias follows besides the control plane's version: `latest` (every release) or `pinned` (none).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pin: Option<&'static str>,
     /// NodeClaims.
     pub claims: Vec<CompactString>,
     /// Fields; empty = only the controller can tell which.
@@ -274,6 +290,9 @@ pub struct ImageReport {
     pub kubernetes: Option<String>,
     /// When it was made; none = not known.
     pub created: Option<Timestamp>,
+    /// SSM parameter that holds it now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<CompactString>,
     /// How many of the NodeClaims.
     pub claims: usize,
 }
@@ -302,6 +321,81 @@ pub struct NotRead {
     pub why: String,
     /// What is missing for it.
     pub missing: Vec<String>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
+}
+
+/// The AWS account that was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AwsAsked {
+    /// Account; none = not known.
+    pub account: Option<CompactString>,
+    /// Region.
+    pub region: Option<CompactString>,
+    /// When.
+    pub read_at: Option<Timestamp>,
+}
+
+/// An image that an alias points to now and that the EC2NodeClass does not list yet: the controller asks SSM once
+/// a day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MovedImage {
+    /// EC2NodeClass.
+    pub node_class: CompactString,
+    /// Alias.
+    pub alias: CompactString,
+    /// SSM parameter that moved.
+    pub parameter: CompactString,
+    /// What it is for: `standard arm64`.
+    pub serves: String,
+    /// Image that the EC2NodeClass lists; none = none of that kind.
+    pub has: Option<CompactString>,
+    /// Image it will list.
+    pub wants: CompactString,
+    /// Name of that.
+    pub name: Option<CompactString>,
+    /// NodeClaims that will drift.
+    pub claims: usize,
+}
+
+/// An edit that helps.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DriftChange {
+    /// Object to edit: `nodepool/spot`, `pdb/all-shop -n shop`.
+    pub target: String,
+    /// What is edited, for people.
+    pub title: String,
+    /// JSON patch of the object; none = the object goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patch: Option<serde_json::Value>,
+    /// The command to paste.
+    pub command: String,
+    /// What the edited cluster answers.
+    pub proof: DriftProof,
+}
+
+/// What the edited cluster answers, beside what it answers now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DriftProof {
+    /// `yes` = more NodeClaims roll, or sooner, or (where none held them back) one after the other.
+    pub verdict: &'static str,
+    /// NodeClaims that can never roll, before.
+    pub never_before: usize,
+    /// And then.
+    pub never: usize,
+    /// How many may go at once, before; none = no budget covers it.
+    pub allowed_before: Option<i64>,
+    /// And then.
+    pub allowed: Option<i64>,
+    /// When the last one is gone, before.
+    pub done_by_before: Option<Timestamp>,
+    /// And then.
+    pub done_by: Option<Timestamp>,
 }
 
 /// What a control plane of another Kubernetes version would do.

@@ -293,6 +293,7 @@ fn json_carries_what_the_screen_says() {
           "nodePool": "spot",
           "nodeClass": "ec2nodeclass/default",
           "alias": "al2023@latest",
+          "pin": "latest",
           "claims": [
             "spot-b2"
           ],
@@ -318,6 +319,22 @@ fn json_carries_what_the_screen_says() {
         }
       ],
       "skew": [],
+      "changes": [
+        {
+          "target": "pdb/all-shop -n shop",
+          "title": "delete it: a pod with two PDBs is never evicted",
+          "command": "kubectl delete pdb all-shop -n shop",
+          "proof": {
+            "verdict": "yes",
+            "neverBefore": 1,
+            "never": 0,
+            "allowedBefore": 0,
+            "allowed": 0,
+            "doneByBefore": "2026-11-25T22:07:30Z",
+            "doneBy": "2026-11-25T22:10:00Z"
+          }
+        }
+      ],
       "next": [
         "kubectl delete pdb all-shop -n shop"
       ],

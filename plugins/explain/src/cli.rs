@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use karp_common::cli::{CatalogFlags, ClusterFlags, OutputFlags, ScopeFlags, SourceFlags};
+use karp_common::complete::{Names, Object};
 
 /// Why pods do or do not schedule, and the smallest change that alters it.
 #[derive(Debug, Clone, Parser)]
@@ -21,10 +22,15 @@ Exit: 0 all will schedule, 1 some will not, 3 unreachable, 4 not found"
 )]
 pub(crate) struct Cli {
     /// Pods by name, or workloads by kind and name; none = all pending pods
-    #[arg(value_name = "KIND/NAME | NAME")]
+    #[arg(
+        value_name = "KIND/NAME | NAME",
+        add = Names::bare(&[Object::Pod]).and(&[
+            Object::Pod, Object::Deployment, Object::StatefulSet, Object::Job, Object::NodeClaim,
+        ])
+    )]
     pub(crate) objects: Vec<String>,
     /// Show each stage of this NodePool, with what it removed
-    #[arg(long, value_name = "NODEPOOL")]
+    #[arg(long, value_name = "NODEPOOL", add = Names::bare(&[Object::NodePool]))]
     pub(crate) funnel: Option<String>,
     /// How many changes to look for; 0: none
     #[arg(long, value_name = "N", default_value_t = 3)]

@@ -16,7 +16,8 @@ mod select;
 
 use std::ffi::OsString;
 
-use karp_common::term::Out;
+use karp_common::cli::{Watch, watched};
+use karp_common::term::{Format, Out};
 use karp_core::report::{Error, ExitCode};
 
 use cli::Cli;
@@ -26,14 +27,32 @@ pub use explain::solve_edited;
 /// The command as users type it.
 const NAME: &str = "kubectl karp explain";
 
+/// The command line, for documentation and completion.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs the verb.
 ///
 /// # Errors
 /// Wrong usage, unreadable input, unknown names.
 pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Error> {
-    let Some(cli) = karp_common::cli::parse::<Cli>(NAME, arguments.clone(), out)? else {
+    let Some(mut cli) = karp_common::cli::parse::<Cli>(NAME, arguments.clone(), out)? else {
         return Ok(ExitCode::Done);
     };
     cli.output.apply(out);
-    explain::explain(&cli, &arguments, out)
+    let namespace = cli.scope.namespace.as_deref();
+    let source = cli.source.clone();
+    let watch = Watch {
+        on: cli.output.watch,
+        source: &source,
+        cluster: cli.cluster.options(namespace),
+        with_times: matches!(cli.output.output, Format::Table | Format::Wide),
+    };
+    watched(&watch, out, |out| {
+        let result = explain::explain(&cli, &arguments, out);
+        // Prices are refreshed for the first screen.
+        cli.catalog.live_prices = false;
+        result
+    })
 }

@@ -12,7 +12,7 @@ pub(crate) fn overview(style: &Style) -> String {
     };
     text.push_str(&example("kubectl karp explain", "why pods are Pending"));
     text.push_str(&example("kubectl karp explain --from example:workshop", "no cluster needed"));
-    for (section, title) in [(Section::Ask, "Ask"), (Section::Keep, "Keep")] {
+    for (section, title) in [(Section::Ask, "Ask"), (Section::Act, "Act"), (Section::Keep, "Keep")] {
         text.push_str(&format!("\n{title}\n"));
         for verb in VERBS.iter().filter(|verb| verb.section == section) {
             text.push_str(&format!(

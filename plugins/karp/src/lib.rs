@@ -6,6 +6,7 @@
 //! kubectl stops its search at the first flag: `kubectl karp --context c explain` comes here, and the flags in front
 //! of the verb ([`words`]) go behind it.
 
+mod completion;
 mod find;
 mod help;
 mod program;
@@ -16,6 +17,7 @@ mod words;
 
 use std::ffi::OsString;
 
+use karp_common::complete;
 use karp_common::term::Out;
 use karp_core::report::{Error, ExitCode};
 
@@ -27,6 +29,11 @@ use words::{Words, split};
 
 /// The prefix of every executable of the suite.
 const PREFIX: &str = "kubectl-karp-";
+
+/// The verbs of this build with their command lines, for documentation.
+pub fn commands() -> Vec<(&'static str, clap::Command)> {
+    VERBS.iter().map(|verb| (verb.name, (verb.command)())).collect()
+}
 
 /// Runs whatever the name of the program and its arguments ask for.
 ///
@@ -41,6 +48,9 @@ pub fn run(program: &Program, arguments: Vec<OsString>, out: &mut Out<'_>) -> Re
     let text = name.to_string_lossy().into_owned();
     if text == "help" {
         return help_of(program, rest, out);
+    }
+    if text == complete::WORD {
+        return completion::answer(program, rest, out);
     }
     let arguments: Vec<OsString> = flags.into_iter().chain(rest).collect();
     if let Some(verb) = verbs::find(&text) {

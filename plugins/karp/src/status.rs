@@ -4,14 +4,18 @@ use std::ffi::OsString;
 
 use clap::Parser;
 use karp_common::catalog::{ProviderOptions, choose_provider};
-use karp_common::cli::{CatalogFlags, ClusterFlags, OutputFlags, ScopeFlags, SourceFlags, parse};
+use karp_common::cli::{
+    CatalogFlags, ClusterFlags, OutputFlags, ScopeFlags, SourceFlags, Watch, parse, watched,
+};
 use karp_common::snapshot::read;
 use karp_common::term::{Format, Label, Out, Style, document};
-use karp_core::explain::{Analyst, Depth, Summary, explain, pending_pods};
+use karp_core::explain::report::Summary;
+use karp_core::explain::{Analyst, Depth, explain, pending_pods};
 use karp_core::model::{Fidelity, Snapshot, VersionFit, condition_is_true};
 use karp_core::provider::CloudProvider;
 use karp_core::report::{Error, ExitCode};
 use karp_core::sim::{SolveOptions, solve};
+use kubectl_karp_drift::{AwsAnswer, DriftOptions, drift};
 use serde::Serialize;
 
 /// The state of the cluster, and the command behind each line
@@ -36,6 +40,7 @@ struct Cli {
 struct Status {
     pods: Summary,
     nodes: Nodes,
+    drift: kubectl_karp_drift::report::Summary,
     #[serde(skip_serializing_if = "Option::is_none")]
     karpenter: Option<Controller>,
     gaps: Vec<karp_core::model::Gap>,
@@ -64,6 +69,17 @@ struct Controller {
 pub(crate) fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Error> {
     let Some(cli) = parse::<Cli>("kubectl karp", arguments, out)? else { return Ok(ExitCode::Done) };
     cli.output.apply(out);
+    let watch = Watch {
+        on: cli.output.watch,
+        source: &cli.source,
+        cluster: cli.cluster.options(cli.scope.namespace.as_deref()),
+        with_times: matches!(cli.output.output, Format::Table | Format::Wide),
+    };
+    watched(&watch, out, |out| screen(&cli, out))
+}
+
+/// Reads, simulates, prints.
+fn screen(cli: &Cli, out: &mut Out<'_>) -> Result<ExitCode, Error> {
     let snapshot = read(&cli.source.input(&cli.cluster, cli.scope.namespace.as_deref()), out)?;
     let options = ProviderOptions {
         instance_types: cli.catalog.instance_types.clone(),
@@ -78,6 +94,8 @@ pub(crate) fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCod
     let status = Status {
         pods: explanation.summary,
         nodes: nodes(&snapshot),
+        // Without asking AWS: what the cluster itself tells.
+        drift: drift(&snapshot, provider, &AwsAnswer::default(), &DriftOptions::default()).summary,
         karpenter: controller(&snapshot),
         gaps: snapshot.gaps.clone(),
     };
@@ -86,7 +104,11 @@ pub(crate) fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCod
         Format::Yaml => out.print(&document("Status", &status, true)?),
         _ => out.print(&status.text(&out.style)),
     }
-    Ok(if status.pods.yes == status.pods.pods { ExitCode::Done } else { ExitCode::Findings })
+    Ok(if status.pods.yes == status.pods.pods && status.drift.drifted == 0 {
+        ExitCode::Done
+    } else {
+        ExitCode::Findings
+    })
 }
 
 fn nodes(snapshot: &Snapshot) -> Nodes {
@@ -136,7 +158,12 @@ impl Status {
                 style.paint(Label::Hint, &format!("{rest} of {all} pending pods wait or are unknown."))
             }
         };
-        let mut text = format!("{verdict}\n\n");
+        let drift = &self.drift;
+        let drifted = match drift.drifted {
+            0 => String::new(),
+            drifted => format!(" {drifted} of {} NodeClaims are drifted.", drift.claims),
+        };
+        let mut text = format!("{verdict}{drifted}\n\n");
         let mut line = |name: &str, facts: &str, command: &str| {
             text.push_str(&format!("{name:<10}{facts:<46}{}\n", style.paint(Label::Hint, command)));
         };
@@ -151,6 +178,17 @@ impl Status {
             facts.push_str(&format!("; {percent}% of cpu asked"));
         }
         line("nodes", &facts, "kubectl get nodes");
+        if drift.claims > 0 {
+            let facts = match (drift.drifted, drift.never) {
+                (0, _) => format!("none of {} NodeClaims", drift.claims),
+                (drifted, 0) => format!("{drifted} of {} NodeClaims", drift.claims),
+                (drifted, never) => {
+                    let roll = if never == 1 { "rolls" } else { "roll" };
+                    format!("{drifted} of {} NodeClaims, {never} never {roll}", drift.claims)
+                }
+            };
+            line("drift", &facts, "kubectl karp drift");
+        }
         let facts = match &self.karpenter {
             None => "no Deployment of it found".to_owned(),
             Some(controller) => {

@@ -63,8 +63,14 @@ fn help_lists_what_there_is() {
       preview      The nodes Karpenter would launch, or what an edit would do
       drift        What is drifted, by which field, and when it will roll
 
+    Act
+      cordon       Stop pods from coming to nodes, or pause a NodePool
+      uncordon     Let pods come back, or let a NodePool go on
+      drain        Empty nodes without breaking a PodDisruptionBudget
+
     Keep
       snapshot     Save what the commands read, to replay with --from
+      completion   Completion by your shell, through kubectl's own: install, uninstall
       version      Versions, modelled Karpenter, age of data
 
     Flags as kubectl: -n -A -l --context --kubeconfig --as -o json|yaml|wide|name -w

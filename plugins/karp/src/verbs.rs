@@ -5,19 +5,21 @@ use std::ffi::OsString;
 use karp_common::term::Out;
 use karp_core::report::{Error, ExitCode};
 
-use crate::{Program, version};
+use crate::{Program, completion, version};
 
 /// Where a verb stands in the overview.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Section {
     /// Answers questions.
     Ask,
+    /// Changes the cluster.
+    Act,
     /// Keeps things for later.
     Keep,
 }
 
-/// Arguments behind the verb and output in, exit code out.
-type Run = fn(Vec<OsString>, &mut Out<'_>) -> Result<ExitCode, Error>;
+/// Who we are, arguments behind the verb and output in, exit code out.
+type Run = fn(&Program, Vec<OsString>, &mut Out<'_>) -> Result<ExitCode, Error>;
 
 /// A built-in verb.
 #[derive(Debug)]
@@ -28,8 +30,10 @@ pub(crate) struct Verb {
     pub(crate) section: Section,
     /// What it does, in a line.
     pub(crate) about: &'static str,
-    /// Its own code; none for what only this executable can tell.
-    run: Option<Run>,
+    /// Its command line.
+    pub(crate) command: fn() -> clap::Command,
+    /// Its own code.
+    run: Run,
 }
 
 /// All of them, in the order of the overview.
@@ -38,38 +42,72 @@ pub(crate) const VERBS: &[Verb] = &[
         name: "explain",
         section: Section::Ask,
         about: "Why a pod does or does not schedule, and what would change it",
-        run: Some(kubectl_karp_explain::run),
+        command: kubectl_karp_explain::command,
+        run: |_, words, out| kubectl_karp_explain::run(words, out),
     },
     Verb {
         name: "preview",
         section: Section::Ask,
         about: "The nodes Karpenter would launch, or what an edit would do",
-        run: Some(kubectl_karp_preview::run),
+        command: kubectl_karp_preview::command,
+        run: |_, words, out| kubectl_karp_preview::run(words, out),
     },
     Verb {
         name: "drift",
         section: Section::Ask,
         about: "What is drifted, by which field, and when it will roll",
-        run: Some(kubectl_karp_drift::run),
+        command: kubectl_karp_drift::command,
+        run: |_, words, out| kubectl_karp_drift::run(words, out),
+    },
+    Verb {
+        name: "cordon",
+        section: Section::Act,
+        about: "Stop pods from coming to nodes, or pause a NodePool",
+        command: kubectl_karp_cordon::command,
+        run: |_, words, out| kubectl_karp_cordon::run(words, out),
+    },
+    Verb {
+        name: "uncordon",
+        section: Section::Act,
+        about: "Let pods come back, or let a NodePool go on",
+        command: kubectl_karp_uncordon::command,
+        run: |_, words, out| kubectl_karp_uncordon::run(words, out),
+    },
+    Verb {
+        name: "drain",
+        section: Section::Act,
+        about: "Empty nodes without breaking a PodDisruptionBudget",
+        command: kubectl_karp_drain::command,
+        run: |_, words, out| kubectl_karp_drain::run(words, out),
     },
     Verb {
         name: "snapshot",
         section: Section::Keep,
         about: "Save what the commands read, to replay with --from",
-        run: Some(kubectl_karp_snapshot::run),
+        command: kubectl_karp_snapshot::command,
+        run: |_, words, out| kubectl_karp_snapshot::run(words, out),
     },
     #[cfg(feature = "aws")]
     Verb {
         name: "catalog",
         section: Section::Keep,
         about: "Instance types and prices: refresh, show",
-        run: Some(kubectl_karp_catalog::run),
+        command: kubectl_karp_catalog::command,
+        run: |_, words, out| kubectl_karp_catalog::run(words, out),
+    },
+    Verb {
+        name: "completion",
+        section: Section::Keep,
+        about: "Completion by your shell, through kubectl's own: install, uninstall",
+        command: completion::command,
+        run: completion::run,
     },
     Verb {
         name: "version",
         section: Section::Keep,
         about: "Versions, modelled Karpenter, age of data",
-        run: None,
+        command: version::command,
+        run: version::run,
     },
 ];
 
@@ -86,9 +124,6 @@ impl Verb {
         arguments: Vec<OsString>,
         out: &mut Out<'_>,
     ) -> Result<ExitCode, Error> {
-        match self.run {
-            Some(run) => run(arguments, out),
-            None => version::run(program, arguments, out),
-        }
+        (self.run)(program, arguments, out)
     }
 }

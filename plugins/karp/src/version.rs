@@ -93,10 +93,16 @@ struct Score {
     not_modelled: usize,
 }
 
+/// The command line.
+pub(crate) fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs the verb.
 pub(crate) fn run(program: &Program, arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Error> {
     let Some(cli) = parse::<Cli>("kubectl karp version", arguments, out)? else { return Ok(ExitCode::Done) };
     cli.output.apply(out);
+    cli.output.refuse_watch()?;
     let running = if cli.client { None } else { running(&cli.cluster) };
     let version = Version {
         version: OWN,

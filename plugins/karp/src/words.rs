@@ -62,6 +62,17 @@ pub(crate) fn split(arguments: Vec<OsString>) -> Result<Words, Error> {
     Ok(words)
 }
 
+/// Whether the last of these flags still lacks its value.
+pub(crate) fn awaits_value(flags: &[OsString]) -> bool {
+    let command = GlobalFlags::command();
+    flags.last().is_some_and(|flag| takes_value(&command, &flag.to_string_lossy()).unwrap_or(false))
+}
+
+/// The flags that may stand in front of a verb.
+pub(crate) fn command() -> clap::Command {
+    GlobalFlags::command()
+}
+
 /// Whether the next word is the value of this flag.
 fn takes_value(command: &clap::Command, flag: &str) -> Result<bool, Error> {
     if matches!(flag, "-h" | "--help" | "-V" | "--version") {

@@ -2,6 +2,7 @@
 
 use clap::{Parser, ValueEnum};
 use karp_common::cli::{CatalogFlags, ClusterFlags, ScopeFlags, SourceFlags};
+use karp_common::complete::{Names, Object};
 use karp_common::term::ColorChoice;
 
 const EXAMPLES: &str = "\
@@ -22,15 +23,19 @@ const EXAMPLES: &str = "\
 )]
 pub(crate) struct Cli {
     /// Simulate with a workload at N replicas, as kubectl scale
-    #[arg(long, value_name = "KIND/NAME=N")]
+    #[arg(
+        long,
+        value_name = "KIND/NAME=N",
+        add = Names::behind_kind(&[Object::Deployment, Object::StatefulSet]).followed_by("=")
+    )]
     pub(crate) scale: Vec<String>,
 
     /// NodePools, NodeClasses, NodeOverlays to replace or add for this run (- is stdin)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", add = Names::files())]
     pub(crate) nodepool: Vec<String>,
 
     /// Simulate without this node: its pods move
-    #[arg(long, value_name = "node/X")]
+    #[arg(long, value_name = "node/X", add = Names::behind_kind(&[Object::Node]))]
     pub(crate) without: Vec<String>,
 
     /// What the NodePools and NodeClasses of -f would do to live nodes
@@ -60,6 +65,10 @@ pub(crate) struct Cli {
     /// Leave out the headers of tables
     #[arg(long)]
     pub(crate) no_headers: bool,
+
+    /// Print again when the answer changes
+    #[arg(short, long)]
+    pub(crate) watch: bool,
 
     /// When to colour
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]

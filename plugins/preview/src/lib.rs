@@ -24,10 +24,11 @@ mod words;
 use std::ffi::OsString;
 
 use karp_common::catalog::{ChosenProvider, ProviderOptions, choose_provider, provider_options};
+use karp_common::cli::{Watch, watched};
 use karp_common::term::Out;
 use karp_core::model::Snapshot;
 use karp_core::preview::diff::{DiffInput, diff};
-use karp_core::preview::{Preview, preview, totals};
+use karp_core::preview::{Preview, other_ends, preview, totals};
 use karp_core::provider::CloudProvider;
 use karp_core::report::{Error, ExitCode};
 use karp_core::sim::{Solution, SolveOptions, solve};
@@ -38,20 +39,43 @@ use edits::Edits;
 /// The command as users type it.
 const NAME: &str = "kubectl karp preview";
 
+/// The command line, for documentation and completion.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs the verb.
 ///
 /// # Errors
 /// Wrong usage, unreadable input, names that do not exist.
 pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Error> {
-    let Some(cli) = karp_common::cli::parse::<Cli>(NAME, arguments.clone(), out)? else {
+    let Some(mut cli) = karp_common::cli::parse::<Cli>(NAME, arguments.clone(), out)? else {
         return Ok(ExitCode::Done);
     };
     out.choose_color(cli.color);
-    let live = edits::read_live(&cli, out)?;
+    let namespace = cli.scope.namespace.as_deref();
+    let source = cli.source.clone();
+    let watch = Watch {
+        on: cli.watch,
+        source: &source,
+        cluster: cli.cluster.options(namespace),
+        with_times: matches!(cli.output, cli::Output::Table | cli::Output::Wide),
+    };
+    watched(&watch, out, |out| {
+        let result = screen(&cli, &arguments, out);
+        // Prices are refreshed for the first screen.
+        cli.catalog.live_prices = false;
+        result
+    })
+}
+
+/// Reads, simulates, prints.
+fn screen(cli: &Cli, arguments: &[OsString], out: &mut Out<'_>) -> Result<ExitCode, Error> {
+    let live = edits::read_live(cli, out)?;
     let mut edited = live.clone();
-    let edits = edits::apply_all(&cli, &mut edited, out)?;
-    let report = report(&cli, &live, &edited, &edits, out)?;
-    output::print(&report, &cli, &arguments, out)?;
+    let edits = edits::apply_all(cli, &mut edited, out)?;
+    let report = report(cli, &live, &edited, &edits, out)?;
+    output::print(&report, cli, arguments, out)?;
     Ok(exit::code(&report, &cli.fail_on))
 }
 
@@ -87,6 +111,9 @@ fn report(
     if !report.unresolved.is_empty() {
         report.uncertain.push("edit".to_owned());
     }
+    let assumed = SolveOptions::guessed(edited);
+    let ends = other_ends(edited, &after.chosen.provider, &after.solution, &assumed);
+    report.unresolved.extend(words::other_ends(&ends));
     if edits.any {
         let before = solved(live, &options)?;
         report.without_changes = Some(totals(live, &before.solution, before.chosen.provider.labels()));

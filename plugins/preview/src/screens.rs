@@ -3,10 +3,14 @@
 use compact_str::CompactString;
 use jiff::Timestamp;
 use karp_common::term::Style;
-use karp_core::explain::report::{KarpenterVersions, ObjectName, OutcomeWord, OwnerCount, Verdict};
+use karp_core::explain::report::{
+    KarpenterVersions, ObjectName, OutcomeWord, OwnerCount, ReportGap, Verdict,
+};
 use karp_core::model::{Fidelity, NodeClaim, PriceKind, ResourceList};
 use karp_core::preview::diff::{BlockedRow, Delta, Diff, FieldRow, NodeRow, PoolRow};
-use karp_core::preview::{Landing, LimitUse, PlannedNode, PodName, Preview, PriceRange, Summary, Unplaced};
+use karp_core::preview::{
+    End, Landing, LimitUse, PlannedNode, PodName, Preview, PriceRange, Summary, Unplaced,
+};
 
 use crate::markdown::markdown;
 use crate::render::{View, render};
@@ -407,4 +411,43 @@ fn json_follows_the_schema() {
         let document = serde_json::from_str(&text).unwrap();
         assert_eq!(crate::schema_test::violations(&document), Vec::<String>::new());
     }
+}
+
+#[test]
+fn a_kind_that_was_not_read_changes_the_verdict() {
+    let said = |kinds: &[&str], summary: Summary| {
+        let gap = |kind: &&str| ReportGap { kind: (*kind).into(), reason: "none in dump.yaml".to_owned() };
+        crate::words::verdict(&Preview { gaps: kinds.iter().map(gap).collect(), summary, ..preview() }, "<=")
+    };
+    let waiting = |pods, placed| Summary {
+        pods,
+        placed,
+        pending: pods - placed,
+        existing_nodes: 1,
+        ..Summary::default()
+    };
+    for (kinds, summary, sentence) in [
+        (&["pods"][..], Summary::default(), "Cannot tell: no pods were read."),
+        (&[], Summary::default(), "No pod is pending."),
+        (&["nodepools"], waiting(1, 0), "Cannot tell for 1 pod: no NodePools were read."),
+        (
+            &["nodepools"],
+            waiting(3, 2),
+            "2 of 3 pods on 1 existing node; cannot tell for the rest: no NodePools were read.",
+        ),
+        (&["nodepools"], waiting(2, 2), "No new node: all 2 pods fit on 1 existing node. $0 more."),
+        (&["daemonsets"], waiting(1, 0), "No new node: the pod stays pending."),
+    ] {
+        assert_eq!(said(kinds, summary), sentence);
+    }
+}
+
+#[test]
+fn where_ties_may_lead() {
+    let end = |new_nodes, pending| End { new_nodes, pending };
+    assert_eq!(crate::words::other_ends(&[]), None);
+    assert_eq!(
+        crate::words::other_ends(&[end(1, 2), end(4, 0)]).unwrap(),
+        "ties are settled by chance: it may also end with 1 new node and 2 pods pending, or 4 new nodes"
+    );
 }

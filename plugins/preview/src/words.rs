@@ -1,7 +1,7 @@
 //! Sentences and cells that the screen and the pull request share.
 
 use compact_str::CompactString;
-use karp_core::preview::{PlannedNode, Preview, Summary, Unplaced};
+use karp_core::preview::{End, PlannedNode, Preview, Summary, Unplaced};
 
 use crate::money;
 
@@ -15,6 +15,9 @@ pub(crate) fn verdict(preview: &Preview, at_most: &str) -> String {
     let summary = &preview.summary;
     if let Some(cause) = &summary.stands_still {
         return format!("No new node: Karpenter stands still for all pods, {cause}.");
+    }
+    if let Some(sentence) = cannot_tell(preview) {
+        return sentence;
     }
     if summary.pods == 0 {
         return "No pod is pending.".to_owned();
@@ -34,6 +37,26 @@ pub(crate) fn verdict(preview: &Preview, at_most: &str) -> String {
         return format!("{} for {share}, {price}{stay}.", count(summary.new_nodes, "new node"));
     }
     no_new_node(summary, &stay)
+}
+
+/// The answer where a kind that decides it was not read.
+fn cannot_tell(preview: &Preview) -> Option<String> {
+    let Summary { pods, new_nodes, placed, pending, existing_nodes, .. } = preview.summary;
+    let is_missing = |kind: &str| preview.gaps.iter().any(|gap| gap.kind == kind);
+    if pods == 0 && is_missing("pods") {
+        return Some("Cannot tell: no pods were read.".to_owned());
+    }
+    if new_nodes > 0 || pending == 0 || !is_missing("nodepools") {
+        return None;
+    }
+    let unread = "no NodePools were read";
+    Some(match placed {
+        0 => format!("Cannot tell for {}: {unread}.", count(pods, "pod")),
+        placed => {
+            let nodes = count(existing_nodes, "existing node");
+            format!("{placed} of {} on {nodes}; cannot tell for the rest: {unread}.", count(pods, "pod"))
+        }
+    })
 }
 
 fn no_new_node(summary: &Summary, stay: &str) -> String {
@@ -102,6 +125,18 @@ pub(crate) fn owners(group: &Unplaced) -> String {
         String::new()
     };
     format!("{}{namespace}", parts.join(", "))
+}
+
+/// Where ties may lead instead, in one sentence; none where every way looked at ends alike.
+pub(crate) fn other_ends(ends: &[End]) -> Option<String> {
+    const SAID: usize = 2;
+    let one = |end: &End| {
+        let nodes = count(end.new_nodes, "new node");
+        if end.pending == 0 { nodes } else { format!("{nodes} and {} pending", count(end.pending, "pod")) }
+    };
+    let said: Vec<String> = ends.iter().take(SAID).map(one).collect();
+    (!said.is_empty())
+        .then(|| format!("ties are settled by chance: it may also end with {}", said.join(", or ")))
 }
 
 /// What stays open, one sentence each.

@@ -2,10 +2,12 @@
 
 use clap::Parser;
 use karp_common::cli::{ClusterFlags, OutputFlags, SourceFlags};
+use karp_common::complete::{Names, Object};
 
 /// Save what the commands read, to replay with --from
 ///
 ///   kubectl karp snapshot shop.json.zst
+///   kubectl karp snapshot shop.json.zst --anonymize     to show to others
 ///   kubectl karp snapshot small.json --from dump.yaml   a dump in a twentieth of its size
 ///   kubectl karp explain --from shop.json.zst
 ///
@@ -21,11 +23,21 @@ pub(crate) struct Cli {
     #[arg(value_name = "FILE")]
     pub(crate) file: String,
 
+    /// Replace names, keeping every answer the same
+    #[arg(long)]
+    pub(crate) anonymize: bool,
+
     #[command(flatten)]
     pub(crate) source: SourceFlags,
 
     /// Where to read what may not be read in all namespaces
-    #[arg(short, long, value_name = "NAME", help_heading = "As kubectl")]
+    #[arg(
+        short,
+        long,
+        value_name = "NAME",
+        help_heading = "As kubectl",
+        add = Names::bare(&[Object::Namespace])
+    )]
     pub(crate) namespace: Option<String>,
 
     #[command(flatten)]

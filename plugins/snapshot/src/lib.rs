@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use karp_common::cli::parse;
 use karp_common::snapshot::{Packing, read, read_files, write};
 use karp_common::term::{Format, Out, document};
+use karp_core::anonymize::anonymize;
+use karp_core::provider::aws;
 use karp_core::report::{Error, ExitCode};
 
 use cli::Cli;
@@ -22,6 +24,11 @@ use render::Saved;
 /// Stands for stdout.
 const STDOUT: &str = "-";
 
+/// The command line, for documentation and completion.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs the verb.
 ///
 /// # Errors
@@ -29,6 +36,7 @@ const STDOUT: &str = "-";
 pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Error> {
     let Some(cli) = parse::<Cli>("kubectl karp snapshot", arguments, out)? else { return Ok(ExitCode::Done) };
     cli.output.apply(out);
+    cli.output.refuse_watch()?;
     let namespace = cli.namespace.as_deref();
     let mut snapshot = read(&cli.source.input(&cli.cluster, namespace), out)?;
     if !cli.source.filename.is_empty() {
@@ -38,18 +46,27 @@ pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Erro
             out.warn(&note);
         }
     }
+    let mut replaced = None;
+    if cli.anonymize {
+        let (anonymous, done) = anonymize(&snapshot, &aws::label_profile());
+        snapshot = anonymous;
+        for lost in &done.not_kept {
+            out.warn(&format!("not kept: {lost}"));
+        }
+        replaced = Some(done);
+    }
     let packing = Packing::of(&cli.file);
     if cli.file == STDOUT {
         let mut bytes = Vec::new();
         write(&snapshot, packing, &mut bytes)?;
         let text = String::from_utf8(bytes).map_err(|_| Error::usage("packed bytes cannot go to stdout"))?;
         out.print(&text);
-        let saved = Saved::of(&snapshot, "stdout", text.len() as u64);
+        let saved = Saved::of(&snapshot, "stdout", text.len() as u64, replaced);
         out.message(saved.text().trim_end());
         return Ok(ExitCode::Done);
     }
     let bytes = save(&cli.file, |file| write(&snapshot, packing, file))?;
-    let saved = Saved::of(&snapshot, &cli.file, bytes);
+    let saved = Saved::of(&snapshot, &cli.file, bytes, replaced);
     match cli.output.output {
         Format::Json => out.print(&document("SavedSnapshot", &saved, false)?),
         Format::Yaml => out.print(&document("SavedSnapshot", &saved, true)?),
@@ -130,6 +147,25 @@ mod tests {
         assert_eq!(check(&[second, "--from", first]).0, ExitCode::Done);
         assert_eq!(check(&[third, "--from", second]).0, ExitCode::Done);
         assert_eq!(std::fs::read(first).unwrap(), std::fs::read(third).unwrap());
+    }
+
+    #[test]
+    fn anonymous_snapshots_hold_no_name() {
+        let (code, stdout, stderr) = check(&["-", "--from", "example:workshop", "--anonymize"]);
+        assert_eq!(code, ExitCode::Done);
+        for name in
+            ["ledger", "postgres", "inflate", "train-x7k2p", "ip-10-0", "0a10c0de", "workshop", "10.0."]
+        {
+            assert!(!stdout.contains(name), "{name} is still there");
+        }
+        assert!(stdout.contains("us-east-1d") && stdout.contains("m5.large"));
+        insta::assert_snapshot!(stderr, @r"
+        snapshot/stdout written: 2 nodes, 35 pods, 1 NodePool, 101 kB
+        replaced: 118 names; kept: Helm, aws-node, controller, default and 17 more
+        left out: Secrets, ConfigMap data, env values,
+          user data, cluster CA, managedFields,
+          other tools' annotations, events and NodeClass fields
+        ");
     }
 
     #[cfg(unix)]

@@ -1,8 +1,8 @@
 """Lays out an account for one EKS cluster: python account.py CLUSTER VERSION
 
 Uses AWS_ENDPOINT_URL, AWS_REGION and keys from the environment. Tags the default VPC's subnets and its
-security group `karpenter.sh/discovery=CLUSTER`, makes the roles KarpenterNodeRole-CLUSTER and
-EksClusterRole-CLUSTER and the EKS cluster, and prints what it made as JSON.
+security group `karpenter.sh/discovery=CLUSTER`, names the subnets, makes another security group without that tag, the
+roles KarpenterNodeRole-CLUSTER and EksClusterRole-CLUSTER and the EKS cluster, and prints what it made as JSON.
 """
 
 import json
@@ -36,6 +36,11 @@ def main(cluster, version):
         Tags=[{"Key": "karpenter.sh/discovery", "Value": cluster}],
     )
 
+    for subnet in subnets:
+        name = f'private-{subnet["AvailabilityZone"][-1]}'
+        ec2.create_tags(Resources=[subnet["SubnetId"]], Tags=[{"Key": "Name", "Value": name}])
+    extra = ec2.create_security_group(GroupName="extra", Description="extra", VpcId=vpc)["GroupId"]
+
     node_role = f"KarpenterNodeRole-{cluster}"
     iam.create_role(RoleName=node_role, AssumeRolePolicyDocument=trust("ec2.amazonaws.com"))
     control = iam.create_role(
@@ -66,6 +71,7 @@ def main(cluster, version):
                     for subnet in subnets
                 ],
                 "securityGroups": [group["GroupId"] for group in groups],
+                "extraSecurityGroup": extra,
             }
         )
     )

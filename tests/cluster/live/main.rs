@@ -7,15 +7,20 @@
 mod aws;
 mod cluster;
 mod drain;
+mod krew;
+mod listing;
+mod one_executable;
+mod patches;
 mod proof;
 mod reader;
 mod smoke;
+mod workshop;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use karp_cluster::Servers;
-use karp_cluster::servers::KarpenterServer;
+use karp_cluster::servers::{KarpenterServer, Krew};
 use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
 
 fn main() -> ExitCode {
@@ -40,19 +45,16 @@ fn prepare(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
         Servers::build_or_reuse()?;
         KarpenterServer::kwok()?;
         KarpenterServer::aws()?;
+        Krew::build_or_reuse()?;
     }
     // What Karpenter does with each scenario, written down for comparison: a command, not a test.
     if std::env::var_os("KARP_RECORD").is_some() {
         return recordings();
     }
     let mut trials = tests();
-    // Long, and on a busy machine their set-up does not come to rest: see README.md, "Long drains".
+    // Takes minutes: see README.md.
     if std::env::var_os("KARP_LONG").is_some() {
-        trials.push(test(
-            "drain::drains_of_one_to_fifty_nodes_break_no_budget",
-            drain::drains_of_one_to_fifty_nodes_break_no_budget,
-        ));
-        trials.push(test("drain::killed_drains_go_on", drain::killed_drains_go_on));
+        trials.push(test("listing::fifty_thousand_pods", listing::fifty_thousand_pods));
     }
     trials.extend(proofs()?);
     Ok(trials)
@@ -65,12 +67,29 @@ fn proofs() -> anyhow::Result<Vec<Trial>> {
     let chosen = scenarios.filter(|scenario| is_all || proof::PART.contains(&scenario.name.as_str()));
     let one = |scenario: proof::Scenario| {
         Trial::test(format!("proof::{}", scenario.name), move || {
-            outcome(cluster::with_karpenter(&scenario.environment, |plane, karpenter| {
-                proof::prove(&proof::record(plane, karpenter, &scenario)?)
-            }))
+            outcome(play(&scenario).and_then(|folder| proof::prove(&folder)))
         })
     };
     Ok(chosen.map(one).collect())
+}
+
+/// Has Karpenter play a scenario, again where a slow machine made it part the batch; the evidence folder.
+fn play(scenario: &proof::Scenario) -> anyhow::Result<PathBuf> {
+    const PLAYS: usize = 3;
+    let mut folder = PathBuf::new();
+    for _ in 0..PLAYS {
+        let mut is_parted = false;
+        cluster::with_karpenter(&scenario.environment, |plane, karpenter| {
+            let played = proof::record(plane, karpenter, scenario)?;
+            (folder, is_parted) = (played.folder, played.is_parted);
+            Ok(())
+        })?;
+        if !is_parted {
+            break;
+        }
+        eprintln!("{}: Karpenter parted the batch", scenario.name);
+    }
+    Ok(folder)
 }
 
 fn replays(folder: &Path) -> anyhow::Result<Vec<Trial>> {
@@ -82,22 +101,39 @@ fn replays(folder: &Path) -> anyhow::Result<Vec<Trial>> {
 }
 
 fn tests() -> Vec<Trial> {
-    vec![
+    let before = [
         test("smoke::the_scheduler_marks_pods_unschedulable", smoke::the_scheduler_marks_pods_unschedulable),
         test("smoke::a_user_without_rights_is_forbidden", smoke::a_user_without_rights_is_forbidden),
         test("smoke::karpenter_launches_what_pods_need", smoke::karpenter_launches_what_pods_need),
+        test("smoke::preview_takes_what_kubectl_prints", smoke::preview_takes_what_kubectl_prints),
         test("reader::live_and_dump_are_the_same", reader::live_and_dump_are_the_same),
         test("reader::a_forbidden_kind_is_a_gap", reader::a_forbidden_kind_is_a_gap),
         test("reader::one_namespace_may_be_enough", reader::one_namespace_may_be_enough),
         test("reader::failures_name_the_next_command", reader::failures_name_the_next_command),
-        test("drain::cordon_and_back", drain::cordon_and_back),
-        test("drain::refusal_and_abort", drain::refusal_and_abort),
-        test("drain::surge_then_delete_the_node_claim", drain::surge_then_delete_the_node_claim),
+        test("reader::a_faulty_server_is_read_all_the_same", reader::a_faulty_server_is_read_all_the_same),
+        test("workshop::live_and_dumps_are_explained_alike", workshop::live_and_dumps_are_explained_alike),
+        test("workshop::a_change_is_explained_again", workshop::a_change_is_explained_again),
+        test("krew::real_krew_installs_and_leaves_nothing", krew::real_krew_installs_and_leaves_nothing),
         test(
-            "aws::the_aws_provider_launches_from_an_ec2_node_class",
-            aws::the_aws_provider_launches_from_an_ec2_node_class,
+            "patches::every_printed_change_applies_and_does_what_was_proven",
+            patches::every_printed_change_applies_and_does_what_was_proven,
         ),
-    ]
+        test(
+            "one_executable::every_verb_answers_through_one_link",
+            one_executable::every_verb_answers_through_one_link,
+        ),
+        test(
+            "one_executable::anonymous_snapshots_explain_the_same",
+            one_executable::anonymous_snapshots_explain_the_same,
+        ),
+        test("listing::five_thousand_pods", listing::five_thousand_pods),
+    ];
+    let drains = drain::TESTS.iter().map(|(name, body)| test(name, *body));
+    let aws = test(
+        "aws::the_aws_provider_launches_from_an_ec2_node_class",
+        aws::the_aws_provider_launches_from_an_ec2_node_class,
+    );
+    before.into_iter().chain(drains).chain([aws]).collect()
 }
 
 fn test(name: &str, body: fn(&karp_cluster::ControlPlane) -> anyhow::Result<()>) -> Trial {
@@ -107,11 +143,7 @@ fn test(name: &str, body: fn(&karp_cluster::ControlPlane) -> anyhow::Result<()>)
 fn recordings() -> anyhow::Result<Vec<Trial>> {
     let scenarios = proof::all()?;
     let recording = |scenario: proof::Scenario| {
-        Trial::test(format!("record::{}", scenario.name), move || {
-            outcome(cluster::with_karpenter(&scenario.environment, |plane, karpenter| {
-                proof::record(plane, karpenter, &scenario).map(|_| ())
-            }))
-        })
+        Trial::test(format!("record::{}", scenario.name), move || outcome(play(&scenario).map(|_| ())))
     };
     Ok(scenarios.into_iter().map(recording).collect())
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use karp_cluster::faults::{Fault, Faults};
 use karp_cluster::kubectl::{Kubectl, Output};
 use karp_cluster::servers::KarpenterServer;
 use karp_cluster::{ControlPlane, bulk, karpenter, wait};
@@ -163,6 +164,42 @@ pub(crate) fn failures_name_the_next_command(plane: &ControlPlane) -> Result<()>
     ensure!(output.stderr.contains("hint: kubectl cluster-info"), "{output}");
     ensure!(start.elapsed() < Duration::from_secs(15), "it took {:?}", start.elapsed());
     eprintln!("{}", output.stderr.trim_end());
+    Ok(())
+}
+
+/// Every page of every list is refused, lost or cut once, and a list of several pages expires: the same snapshot.
+pub(crate) fn a_faulty_server_is_read_all_the_same(plane: &ControlPlane) -> Result<()> {
+    const BULK: usize = 1200;
+    let kubectl = prepared(plane)?;
+    let pods = (0..BULK).map(|number| {
+        bulk::pod(
+            "default",
+            &format!("bulk-{number:04}"),
+            "1m",
+            "1Mi",
+            Some(&format!("system-{}", number % 2)),
+        )
+    });
+    plane.run(bulk::create(&plane.client(), pods))?;
+    let faults = Faults::on_every_list(plane)?;
+    let folder = tempfile::tempdir()?;
+    let read = wait::until("two equal reads around the faulty one", Duration::from_secs(120), || {
+        // KWOK is still at work on the new pods.
+        let before = snapshot(&kubectl, folder.path(), &[])?;
+        let faulty = snapshot(&kubectl.with_kubeconfig(&faults.kubeconfig()?), folder.path(), &[])?;
+        let after = snapshot(&kubectl, folder.path(), &[])?;
+        let all =
+            |snapshot: &Value| ["Pod", "Node", "NodePool", "Deployment"].map(|kind| of_kind(snapshot, kind));
+        Ok((all(&before) == all(&after)).then_some((all(&before), all(&faulty))))
+    });
+    let (plain, faulty) = read?;
+    ensure!(plain[0].len() == BULK + 3, "{} pods", plain[0].len());
+    ensure!(plain == faulty, "the faulty server was read otherwise");
+    let counts = faults.counts();
+    for fault in [Fault::Cut, Fault::TooMany, Fault::Internal, Fault::Drop, Fault::Gone] {
+        ensure!(counts.contains_key(&fault), "{fault:?} was not played: {counts:?}");
+    }
+    eprintln!("faults played: {counts:?}");
     Ok(())
 }
 

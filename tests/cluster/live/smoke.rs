@@ -101,3 +101,16 @@ pub(crate) fn karpenter_launches_what_pods_need(plane: &ControlPlane) -> Result<
     ensure!(!left, "Karpenter outlived its handle");
     Ok(())
 }
+
+/// `kubectl create … --dry-run=client -o yaml | kubectl karp preview -f -`, as a user types it.
+pub(crate) fn preview_takes_what_kubectl_prints(plane: &ControlPlane) -> Result<()> {
+    let kubectl = plane.kubectl();
+    kubectl.require_plugin("kubectl-karp-preview")?;
+    let create =
+        ["create", "deploy", "web", "--image=nginx", "--replicas=3", "--dry-run=client", "-o", "yaml"];
+    let manifest = kubectl.run(&create)?.success()?;
+    let preview = ["karp", "preview", "--from", "example:workshop", "-f", "-"];
+    let said = kubectl.run_with_input(&preview, manifest.as_bytes())?;
+    ensure!(said.code == Some(1) && said.text().starts_with("1 new node for 23 of 26 pods"), "{said}");
+    Ok(())
+}

@@ -19,6 +19,7 @@ use crate::{ports, python, wait};
 const SERVER: &str = include_str!("../aws/server.py");
 const FIXTURE: &str = include_str!("../aws/fixture.py");
 const ACCOUNT: &str = include_str!("../aws/account.py");
+const INSTANCES: &str = include_str!("../aws/instances.py");
 const REQUIREMENTS: &str = include_str!("../aws/requirements.txt");
 
 /// The one region with data; moto's zone ids of others contradict each other.
@@ -41,7 +42,12 @@ impl AwsApi {
         let python = python::environment(REQUIREMENTS)?;
         let folder = plane.folder().join("aws");
         fs::create_dir_all(&folder)?;
-        for (name, text) in [("server.py", SERVER), ("fixture.py", FIXTURE), ("account.py", ACCOUNT)] {
+        for (name, text) in [
+            ("server.py", SERVER),
+            ("fixture.py", FIXTURE),
+            ("account.py", ACCOUNT),
+            ("instances.py", INSTANCES),
+        ] {
             fs::write(folder.join(name), text)?;
         }
         let mut fixture = Command::new(&python);
@@ -72,11 +78,26 @@ impl AwsApi {
     /// # Errors
     /// When a call is refused.
     pub fn create_account(&self, cluster: &str, kubernetes_version: &str) -> Result<Value> {
+        self.script("account.py", &[cluster, kubernetes_version])
+    }
+
+    /// Launches instances in the account: what `aws/instances.py` prints.
+    ///
+    /// # Errors
+    /// When a call is refused.
+    pub fn create_instances(&self, cluster: &str, count: usize) -> Result<Value> {
+        self.script("instances.py", &[cluster, &count.to_string()])
+    }
+
+    /// Where it listens: `http://127.0.0.1:1234`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    fn script(&self, name: &str, arguments: &[&str]) -> Result<Value> {
         let mut command = Command::new(&self.python);
-        command
-            .arg(self.folder.join("account.py"))
-            .args([cluster, kubernetes_version])
-            .envs(self.environment());
+        command.arg(self.folder.join(name)).args(arguments).envs(self.environment());
         Ok(serde_json::from_str(&script(command)?)?)
     }
 
@@ -84,7 +105,7 @@ impl AwsApi {
     #[must_use]
     pub fn environment(&self) -> BTreeMap<String, String> {
         [
-            ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", self.port)),
+            ("AWS_ENDPOINT_URL", self.url()),
             ("AWS_ACCESS_KEY_ID", "test".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
             ("AWS_REGION", REGION.to_owned()),
@@ -95,7 +116,7 @@ impl AwsApi {
         .collect()
     }
 
-    /// One of the control calls that `aws/server.py` describes (`ssm`, `eks`, `fail`, `calls`).
+    /// One of the control calls that `aws/server.py` describes (`ssm`, `eks`, `fail`, `page`, `policies`, `instances`, `calls`).
     ///
     /// # Errors
     /// When the server does not answer with success.

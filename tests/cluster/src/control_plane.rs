@@ -21,6 +21,9 @@ use crate::{kubeconfig, ports, process, say, wait};
 /// How long a server may take to get ready; generous, for machines that build at the same time.
 const READY_LIMIT: Duration = Duration::from_secs(120);
 
+/// Annotation of pods that take 0.7 s to stop; see README.md.
+pub const SLOW_STOP: &str = "karp.test/slow-stop";
+
 /// What can differ from an ordinary control plane.
 #[derive(Clone, Debug)]
 pub struct ControlPlaneOptions {
@@ -181,6 +184,7 @@ impl ControlPlane {
         kwok.args(["--manage-nodes-with-annotation-selector", "kwok.x-k8s.io/node=fake"]);
         kwok.args(["--node-lease-duration-seconds", &options.node_lease_seconds.to_string()]);
         kwok.arg("-c").arg(self.kwok_configuration(options)?);
+        kwok.arg("-c").arg(self.slow_stop()?);
         self.spawn("kwok", kwok)
     }
 
@@ -198,6 +202,32 @@ impl ControlPlane {
         });
         let file = self.folder.path().join("kwok.yaml");
         fs::write(&file, configuration.to_string())?;
+        Ok(file)
+    }
+
+    /// A stage for pods with the annotation [`SLOW_STOP`]: they take a moment to stop, as under a kubelet. KWOK's own
+    /// deletes a pod in the very moment; the PDB controller then never sees it terminate, and takes a pod that comes up
+    /// again under its name (StatefulSet) for disrupted for two minutes.
+    fn slow_stop(&self) -> Result<PathBuf> {
+        let annotation = format!(".metadata.annotations[\"{SLOW_STOP}\"]");
+        let stage = json!({
+            "apiVersion": "kwok.x-k8s.io/v1alpha1",
+            "kind": "Stage",
+            "metadata": {"name": "pod-delete-slowly"},
+            "spec": {
+                "resourceRef": {"apiGroup": "v1", "kind": "Pod"},
+                "selector": {"matchExpressions": [
+                    {"key": ".metadata.deletionTimestamp", "operator": "Exists"},
+                    {"key": annotation, "operator": "Exists"},
+                ]},
+                // Of stages that match, those with a weight go before KWOK's own, which has none.
+                "weight": 1,
+                "delay": {"durationMilliseconds": 700},
+                "next": {"delete": true},
+            },
+        });
+        let file = self.folder.path().join("slow-stop.yaml");
+        fs::write(&file, stage.to_string())?;
         Ok(file)
     }
 

@@ -35,7 +35,14 @@ pub enum Fault {
     Conflict,
     /// It takes a while.
     Slow,
+    /// The connection ends in the middle of the answer.
+    Cut,
+    /// 410: the list that is read in pages has expired.
+    Gone,
 }
+
+/// What is played on pages of lists in turn; besides, a list of more than one page expires once.
+const ON_PAGES: [Fault; 4] = [Fault::Cut, Fault::TooMany, Fault::Internal, Fault::Drop];
 
 /// A running proxy. Dropping it ends it.
 pub struct Faults {
@@ -52,6 +59,19 @@ impl Faults {
     /// # Errors
     /// No port can be had.
     pub fn start(plane: &ControlPlane, seed: u64) -> Result<Self> {
+        Self::start_with(plane, seed, None)
+    }
+
+    /// Starts a proxy that faults every page of every list, each once and one kind of fault after the other. A page
+    /// that has expired is asked for again from the beginning of its list, which passes.
+    ///
+    /// # Errors
+    /// No port can be had.
+    pub fn on_every_list(plane: &ControlPlane) -> Result<Self> {
+        Self::start_with(plane, 0, Some(Arc::default()))
+    }
+
+    fn start_with(plane: &ControlPlane, seed: u64, lists: Option<Pages>) -> Result<Self> {
         let listener = plane.run(TcpListener::bind("127.0.0.1:0"))?;
         let address = format!("http://{}", listener.local_addr()?);
         let enabled = Arc::new(AtomicBool::new(true));
@@ -61,6 +81,7 @@ impl Faults {
             dice: Arc::new(AtomicU64::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)),
             enabled: Arc::clone(&enabled),
             counts: Arc::clone(&counts),
+            lists,
         };
         let server = plane.spawn_task(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -109,12 +130,17 @@ fn write(file: &Path, text: &str) -> Result<()> {
     std::fs::write(file, text).with_context(|| file.display().to_string())
 }
 
+/// The pages that were asked for already: path with what names the page in order, not by its token.
+type Pages = Arc<Mutex<std::collections::BTreeSet<String>>>;
+
 #[derive(Clone)]
 struct Shared {
     client: kube::Client,
     dice: Arc<AtomicU64>,
     enabled: Arc<AtomicBool>,
     counts: Arc<Mutex<std::collections::BTreeMap<Fault, u64>>>,
+    /// Set where pages of lists are faulted in turn.
+    lists: Option<Pages>,
 }
 
 /// A request as it came.
@@ -137,7 +163,10 @@ impl Shared {
         (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % sides
     }
 
-    fn fault(&self, method: &str) -> Option<Fault> {
+    fn fault(&self, method: &str, path: &str) -> Option<Fault> {
+        if let Some(pages) = &self.lists {
+            return self.fault_of_page(pages, path);
+        }
         let rarity = if method == "GET" { 25 } else { 4 };
         if !self.enabled.load(Ordering::Relaxed) || self.roll(rarity) != 0 {
             return None;
@@ -150,13 +179,40 @@ impl Shared {
             4 if method != "GET" => Fault::Conflict,
             _ => Fault::Slow,
         };
+        self.count(fault);
+        Some(fault)
+    }
+
+    fn count(&self, fault: Fault) {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(fault).or_default() += 1;
+    }
+
+    /// The next fault for a page that is asked for the first time. Only a page behind the first can expire.
+    fn fault_of_page(&self, pages: &Pages, path: &str) -> Option<Fault> {
+        if !self.enabled.load(Ordering::Relaxed) || !path.contains("limit=") {
+            return None;
+        }
+        let (list, token) =
+            path.split_once("&continue=").map_or((path, None), |(list, token)| (list, Some(token)));
+        let mut pages = pages.lock().unwrap_or_else(PoisonError::into_inner);
+        // Tokens differ from read to read: a list expires once.
+        let is_later = token.is_some();
+        if is_later && pages.insert(format!("{list} expires")) {
+            self.count(Fault::Gone);
+            return Some(Fault::Gone);
+        }
+        if !pages.insert(path.to_owned()) {
+            return None;
+        }
+        let turn = self.dice.fetch_add(1, Ordering::Relaxed) % ON_PAGES.len() as u64;
+        let fault = ON_PAGES[usize::try_from(turn).unwrap_or_default()];
+        self.count(fault);
         Some(fault)
     }
 
     async fn serve(&self, mut stream: TcpStream) -> Result<()> {
         let request = receive(&mut stream).await?;
-        let fault = self.fault(&request.method);
+        let fault = self.fault(&request.method, &request.path);
         let refusal = |code: u16, reason: &str| {
             serde_json::json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code,
                 "reason": reason, "message": format!("played by the fault proxy: {reason}")})
@@ -171,11 +227,14 @@ impl Shared {
             Some(Fault::Internal) => {
                 return respond(&mut stream, 500, "", refusal(500, "InternalError").as_bytes()).await;
             }
+            Some(Fault::Gone) => {
+                return respond(&mut stream, 410, "", refusal(410, "Expired").as_bytes()).await;
+            }
             Some(Fault::Conflict) => {
                 return respond(&mut stream, 409, "", refusal(409, "Conflict").as_bytes()).await;
             }
             Some(Fault::Slow) => tokio::time::sleep(Duration::from_millis(200 + 100 * self.roll(10))).await,
-            Some(Fault::ResetAfterWrite) | None => {}
+            Some(Fault::ResetAfterWrite | Fault::Cut) | None => {}
         }
         let mut builder = http::Request::builder().method(request.method.as_str()).uri(&request.path);
         builder = builder.header("accept", "application/json");
@@ -193,6 +252,9 @@ impl Shared {
             if let Some(value) = parts.headers.get(name).and_then(|value| value.to_str().ok()) {
                 head.push_str(&format!("{name}: {value}\r\n"));
             }
+        }
+        if fault == Some(Fault::Cut) {
+            return cut(&mut stream, &head, &body).await;
         }
         respond(&mut stream, parts.status.as_u16(), &head, &body).await
     }
@@ -231,6 +293,16 @@ async fn receive(stream: &mut TcpStream) -> Result<Received> {
         content_type: header("content-type"),
         body,
     })
+}
+
+/// Half an answer.
+async fn cut(stream: &mut TcpStream, head: &str, body: &[u8]) -> Result<()> {
+    let first =
+        format!("HTTP/1.1 200 OK\r\n{head}connection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+    stream.write_all(first.as_bytes()).await?;
+    stream.write_all(&body[..body.len() / 2]).await?;
+    stream.shutdown().await?;
+    Ok(())
 }
 
 async fn respond(stream: &mut TcpStream, status: u16, head: &str, body: &[u8]) -> Result<()> {

@@ -1,5 +1,6 @@
 //! The real kubectl with the plugins on its PATH, as a user runs it.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::Write;
@@ -59,6 +60,7 @@ pub struct Kubectl {
     kubeconfig: PathBuf,
     home: PathBuf,
     plugins: PathBuf,
+    environment: BTreeMap<String, String>,
 }
 
 impl Kubectl {
@@ -68,6 +70,7 @@ impl Kubectl {
             kubeconfig: kubeconfig.to_owned(),
             home: home.to_owned(),
             plugins: build_folder().unwrap_or_default(),
+            environment: BTreeMap::new(),
         }
     }
 
@@ -81,6 +84,26 @@ impl Kubectl {
     #[must_use]
     pub fn with_plugins(&self, folder: &Path) -> Self {
         Self { plugins: folder.to_owned(), ..self.clone() }
+    }
+
+    /// The same with more environment variables, for plugins that ask others than the API server.
+    #[must_use]
+    pub fn with_environment(&self, environment: &BTreeMap<String, String>) -> Self {
+        let mut more = self.environment.clone();
+        more.extend(environment.clone());
+        Self { environment: more, ..self.clone() }
+    }
+
+    /// Its HOME.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// The executable.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
     }
 
     /// Folder of the plugins under test.
@@ -116,6 +139,7 @@ impl Kubectl {
             .env("PATH", path)
             .env("HOME", &self.home)
             .env("KUBECONFIG", &self.kubeconfig)
+            .envs(&self.environment)
             // Coverage and sanitizer builds of the plugins need these.
             .envs(
                 std::env::vars().filter(|(name, _)| name.starts_with("LLVM_") || name == "LD_LIBRARY_PATH"),
@@ -182,7 +206,19 @@ impl Kubectl {
     /// # Errors
     /// When kubectl fails, for instance because Karpenter's CRDs are not installed.
     pub fn dump(&self) -> Result<Vec<u8>> {
-        let answer = self.run(&["get", DUMPED_KINDS, "-A", "-o", "json"])?;
+        self.dump_of(DUMPED_KINDS)
+    }
+
+    /// The same with the kinds of the AWS provider.
+    ///
+    /// # Errors
+    /// When kubectl fails, for instance because its CRDs are not installed.
+    pub fn dump_with_aws(&self) -> Result<Vec<u8>> {
+        self.dump_of(&format!("{DUMPED_KINDS},ec2nodeclasses.karpenter.k8s.aws"))
+    }
+
+    fn dump_of(&self, kinds: &str) -> Result<Vec<u8>> {
+        let answer = self.run(&["get", kinds, "-A", "-o", "json"])?;
         if answer.code == Some(0) { Ok(answer.stdout) } else { bail!("{answer}") }
     }
 

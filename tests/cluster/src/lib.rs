@@ -25,7 +25,7 @@ pub mod servers;
 pub mod situation;
 pub mod wait;
 
-pub use control_plane::{ControlPlane, ControlPlaneOptions};
+pub use control_plane::{ControlPlane, ControlPlaneOptions, SLOW_STOP};
 pub use faults::{Fault, Faults};
 pub use karpenter::{Karpenter, KarpenterOptions};
 pub use karpenter_aws::{KarpenterAws, KarpenterAwsOptions};

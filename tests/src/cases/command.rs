@@ -24,6 +24,7 @@ pub struct Output {
 pub fn run_cli(arguments: &[String]) -> Option<Output> {
     let (verb, rest) = arguments.split_first()?;
     let verb: Verb = match verb.as_str() {
+        "drain" => kubectl_karp_drain::run,
         "drift" => kubectl_karp_drift::run,
         "explain" => kubectl_karp_explain::run,
         _ => return None,

@@ -7,7 +7,7 @@
 use super::drift::{Drift, DriftReason, FieldDrift, HashComparison, compare_hashes};
 use crate::model::{
     AllowUndefined, Ami, AwsFacts, BlockDeviceMapping, Ec2Instance, Ec2NodeClass, LabelProfile, NodeClaim,
-    Requirements, label_key,
+    Requirements, condition, label_key,
 };
 
 /// Annotation: hash of the EC2NodeClass.
@@ -54,7 +54,7 @@ pub fn aws_drift(
         HashComparison::Same | HashComparison::Missing => {}
         HashComparison::Different => found.drifts.push(Drift {
             reason: DriftReason::NodeClassDrift,
-            fields: instance.map(|instance| instance_differences(instance, class)).unwrap_or_default(),
+            fields: node_class_fields(claim, class, instance),
         }),
         HashComparison::OtherVersion { claim, owner } => found.unchecked.push((
             DriftReason::NodeClassDrift,
@@ -192,62 +192,102 @@ fn placement_group_drift(
     }
 }
 
-/// Fields of the NodeClass in which the running instance visibly differs. The hash is one-way, so this is all
-/// that can be known for certain; user data and kubelet settings cannot be seen on an instance.
+/// Fields behind a NodeClassDrift. The hash is one-way: certain is what the running instance shows; possible is
+/// what was written after the launch, but for fields in which the instance is seen to be as wanted.
+fn node_class_fields(
+    claim: &NodeClaim,
+    class: &Ec2NodeClass,
+    instance: Option<&Ec2Instance>,
+) -> Vec<FieldDrift> {
+    let seen = instance.map(|instance| visible_fields(instance, class)).unwrap_or_default();
+    let (equal, mut fields): (Vec<FieldDrift>, Vec<FieldDrift>) =
+        seen.into_iter().partition(|field| field.has == field.wants);
+    let launched = condition(&claim.status.conditions, "Launched")
+        .and_then(|launched| launched.last_transition_time)
+        .or(claim.metadata.creation_timestamp);
+    let Some(launched) = launched else { return fields };
+    let covers =
+        |path: &str, field: &FieldDrift| field.field == path || field.field.starts_with(&format!("{path}."));
+    for written in class.metadata.managed_fields.written_after(launched) {
+        let path = &written.path;
+        let top = path.split('.').nth(1).unwrap_or_default();
+        let is_equal = equal.iter().any(|field| field.field == *path);
+        let differs = fields.iter().any(|field| !field.possibly && covers(path, field));
+        if NOT_HASHED.contains(&top) || is_equal || differs {
+            continue;
+        }
+        let mut field = FieldDrift::new(path.clone(), None, None);
+        field.possibly = true;
+        fields.push(field);
+    }
+    fields
+}
+
+/// Fields of the spec that are no part of the hash.
+const NOT_HASHED: [&str; 6] = [
+    "subnetSelectorTerms",
+    "securityGroupSelectorTerms",
+    "capacityReservationSelectorTerms",
+    "amiSelectorTerms",
+    "ipPrefixCount",
+    "",
+];
+
+/// Fields of the NodeClass in which the running instance visibly differs. User data and kubelet settings cannot be
+/// seen on an instance.
 pub fn instance_differences(instance: &Ec2Instance, class: &Ec2NodeClass) -> Vec<FieldDrift> {
+    let mut fields = visible_fields(instance, class);
+    fields.retain(|field| field.has != field.wants);
+    fields
+}
+
+/// Fields of the NodeClass that can be seen on the running instance, equal or not.
+fn visible_fields(instance: &Ec2Instance, class: &Ec2NodeClass) -> Vec<FieldDrift> {
     let mut fields = Vec::new();
-    let mut compare = |field: &str, has: Option<String>, wants: Option<String>| {
-        if wants.is_some() && has.is_some() && has != wants {
+    let mut see = |field: &str, has: Option<String>, wants: Option<String>| {
+        if wants.is_some() && has.is_some() {
             fields.push(FieldDrift::new(field, has, wants));
         }
     };
     let text = |value: Option<&str>| value.map(str::to_owned);
     if let (Some(has), Some(wants)) = (&instance.metadata_options, &class.spec.metadata_options) {
         let path = |name: &str| format!("spec.metadataOptions.{name}");
-        compare(
-            &path("httpEndpoint"),
-            text(has.http_endpoint.as_deref()),
-            text(wants.http_endpoint.as_deref()),
-        );
-        compare(
+        see(&path("httpEndpoint"), text(has.http_endpoint.as_deref()), text(wants.http_endpoint.as_deref()));
+        see(
             &path("httpProtocolIPv6"),
             text(has.http_protocol_ipv6.as_deref()),
             text(wants.http_protocol_ipv6.as_deref()),
         );
         let number = |value: Option<i64>| value.map(|value| value.to_string());
-        compare(
+        see(
             &path("httpPutResponseHopLimit"),
             number(has.http_put_response_hop_limit),
             number(wants.http_put_response_hop_limit),
         );
-        compare(&path("httpTokens"), text(has.http_tokens.as_deref()), text(wants.http_tokens.as_deref()));
+        see(&path("httpTokens"), text(has.http_tokens.as_deref()), text(wants.http_tokens.as_deref()));
     }
     let flag = |value: Option<bool>| value.map(|value| value.to_string());
-    compare(
+    see(
         "spec.detailedMonitoring",
         flag(instance.detailed_monitoring),
         Some(class.spec.detailed_monitoring.unwrap_or_default().to_string()),
     );
-    compare(
+    see(
         "spec.instanceProfile",
         text(instance.instance_profile.as_deref()),
         text(class.spec.instance_profile.as_deref()),
     );
     for (key, wanted) in class.spec.tags.iter() {
         let has = instance.tags.get(key);
-        if has != Some(wanted) {
-            fields.push(FieldDrift::new(format!("spec.tags.{key}"), text(has), Some(wanted.to_owned())));
-        }
+        fields.push(FieldDrift::new(format!("spec.tags.{key}"), text(has), Some(wanted.to_owned())));
     }
-    class
-        .spec
-        .block_device_mappings
-        .iter()
-        .for_each(|mapping| volume_differences(instance, mapping, &mut fields));
+    for mapping in class.spec.block_device_mappings.iter() {
+        volume_fields(instance, mapping, &mut fields);
+    }
     fields
 }
 
-fn volume_differences(instance: &Ec2Instance, mapping: &BlockDeviceMapping, fields: &mut Vec<FieldDrift>) {
+fn volume_fields(instance: &Ec2Instance, mapping: &BlockDeviceMapping, fields: &mut Vec<FieldDrift>) {
     let (Some(device), Some(ebs)) = (mapping.device_name.as_deref(), &mapping.ebs) else { return };
     let path = |name: &str| format!("spec.blockDeviceMappings.{device}.{name}");
     let Some(volume) = instance.volumes.get(device) else {
@@ -258,17 +298,20 @@ fn volume_differences(instance: &Ec2Instance, mapping: &BlockDeviceMapping, fiel
         return;
     };
     let mut compare = |name: &str, has: Option<String>, wants: Option<String>| {
-        if has.is_some() && wants.is_some() && has != wants {
+        if has.is_some() && wants.is_some() {
             fields.push(FieldDrift::new(path(name), has, wants));
         }
     };
     // EC2 counts whole GiB; Karpenter rounds the wish up.
     const GIB: i64 = 1 << 30;
     let wanted_gib = ebs.volume_size.map(|size| (size.value() + GIB - 1) / GIB);
-    if wanted_gib.is_some() && volume.size_gib != wanted_gib {
-        let size = |gib: Option<i64>| gib.map(|gib| format!("{gib}Gi"));
-        compare("ebs.volumeSize", size(volume.size_gib), ebs.volume_size.map(|size| size.to_string()));
-    }
+    let wanted_size = ebs.volume_size.map(|size| size.to_string());
+    let size = volume.size_gib.map(|gib| format!("{gib}Gi"));
+    compare(
+        "ebs.volumeSize",
+        if volume.size_gib == wanted_gib { wanted_size.clone() } else { size },
+        wanted_size.clone(),
+    );
     let text = |value: Option<&str>| value.map(str::to_owned);
     compare("ebs.volumeType", text(volume.volume_type.as_deref()), text(ebs.volume_type.as_deref()));
     let number = |value: Option<i64>| value.map(|value| value.to_string());
@@ -280,3 +323,6 @@ fn volume_differences(instance: &Ec2Instance, mapping: &BlockDeviceMapping, fiel
 
 /// Labels of reserved NodeClaims that the instance type check passes over.
 pub const RESERVED_LABELS: [&str; 2] = [RESERVATION_ID, "karpenter.k8s.aws/capacity-reservation-type"];
+
+#[cfg(test)]
+mod tests;

@@ -49,7 +49,7 @@ impl Simulation {
 
     /// The sum of what the new nodes cost at least, US dollars an hour; nothing where that is not known.
     pub fn price(&self) -> f64 {
-        let cheapest = |prices: &Vec<f64>| prices.first().copied().filter(|price| price.is_finite());
+        let cheapest = |prices: &[f64]| prices.first().copied().filter(|price| price.is_finite());
         self.solution.node_claims.iter().filter_map(|claim| cheapest(&claim.prices)).sum()
     }
 

@@ -4,6 +4,7 @@
 //! pkg/controllers/provisioning/scheduling/nodeclaimtemplate.go for the replacement.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use compact_str::{CompactString, format_compact};
 
@@ -194,10 +195,10 @@ fn static_node_claim(pool: &NodePool, profile: &LabelProfile) -> NewNodeClaim {
     NewNodeClaim {
         node_pool: pool.metadata.name.clone(),
         pods: Vec::new(),
-        instance_types: Vec::new(),
-        prices: Vec::new(),
+        instance_types: Arc::default(),
+        prices: Arc::default(),
         fitting_type_count: 0,
-        requirements,
+        requirements: Arc::new(requirements),
         object,
         create_error: None,
     }

@@ -19,7 +19,9 @@ pub(super) fn changes(snapshot: &Snapshot, plan: &DrainPlan, replan: &Replan<'_>
     for pod in plan.pods().filter(|pod| pod.action == PodAction::Refuse) {
         for blocked in &pod.blocked_by {
             let key = match blocked.code {
-                "KARP301" | "KARP302" => format!("{} {} {}", blocked.code, pod.namespace, blocked.why),
+                "KARP301" | "KARP302" | "KARP325" => {
+                    format!("{} {} {}", blocked.code, pod.namespace, blocked.why)
+                }
                 code => code.to_owned(),
             };
             let position = *positions.entry(key.clone()).or_insert_with(|| {
@@ -44,6 +46,7 @@ impl Advisor<'_> {
         match blocked.code {
             "KARP302" => self.one_pdb_less(pods).into_iter().collect(),
             "KARP301" => self.room_in_pdb(pods),
+            "KARP325" => self.unhealthy_may_go(pods),
             _ => vec![self.flag(blocked, pods)],
         }
     }
@@ -91,6 +94,37 @@ impl Advisor<'_> {
         found
     }
 
+    /// Pods that do not get healthy: the PDB may let those go, or goes itself. What mends the pods is not ours to know.
+    fn unhealthy_may_go(&self, pods: &[&PlannedPod]) -> Vec<Change> {
+        let Some((namespace, pdb)) = pods.first().and_then(|pod| Some((&pod.namespace, pod.pdbs.first()?)))
+        else {
+            return Vec::new();
+        };
+        let mut edited = self.snapshot.clone();
+        let found = edited.objects.pod_disruption_budgets.iter_mut();
+        for found in found.filter(|found| found.metadata.namespace == *namespace) {
+            if found.metadata.name == pdb.name {
+                found.spec.unhealthy_pod_eviction_policy = Some("AlwaysAllow".into());
+            }
+        }
+        let again = (self.replan)(&edited, &self.plan.options);
+        let policy = r#"{"spec":{"unhealthyPodEvictionPolicy":"AlwaysAllow"}}"#;
+        let lenient = Change {
+            target: format!("poddisruptionbudget/{} -n {namespace}", pdb.name),
+            edit: Edit {
+                op: "set",
+                path: "spec.unhealthyPodEvictionPolicy".into(),
+                value: Some("AlwaysAllow".into()),
+            },
+            text: format!("kubectl patch pdb {} -n {namespace} -p '{policy}'", pdb.name),
+            note: Some("then pods that are not Ready may go".into()),
+            proof: Some(proof(&again, pods, &["KARP325"])),
+            until: None,
+        };
+        let note = format!("{} of {} healthy", pdb.healthy, pdb.needed);
+        vec![lenient, self.delete_pdb(namespace, &pdb.name, pods, note)]
+    }
+
     fn delete_pdb(
         &self,
         namespace: &CompactString,
@@ -109,7 +143,7 @@ impl Advisor<'_> {
             edit: Edit { op: "remove", path: String::new(), value: None },
             text: format!("kubectl delete pdb {name} -n {namespace}"),
             note: Some(note).filter(|note| !note.is_empty()),
-            proof: Some(proof(&again, pods, &["KARP301", "KARP302"])),
+            proof: Some(proof(&again, pods, &["KARP301", "KARP302", "KARP325"])),
             until: None,
         }
     }

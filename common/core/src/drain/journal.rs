@@ -15,7 +15,7 @@ pub const DRAIN_ANNOTATION: &str = "karp/drain";
 /// Annotation of a NodePool that is paused: what `uncordon` puts back.
 pub const CORDON_ANNOTATION: &str = "karp/cordon";
 
-/// Label of what `--surge` makes; the value is the id of the drain.
+/// Label of what `--surge` makes; on a placeholder, the uid of the node whose pod it holds room for.
 pub const SURGE_LABEL: &str = "karp/surge";
 
 /// How far the drain of a node is.

@@ -9,7 +9,7 @@ use compact_str::CompactString;
 
 use super::report::{LandsOn, NewNode};
 use crate::apply::unscheduled;
-use crate::explain::{self, ObjectIndex, new_node_place};
+use crate::explain::{self, Analyst, Depth, ObjectIndex, new_node_place};
 use crate::model::{LabelProfile, Node, Pod, Snapshot, Taint, resource_name};
 use crate::sim::{Outcome, PoolEligibility, Solution, Synced};
 
@@ -37,8 +37,13 @@ pub(super) struct Landing {
 pub(super) enum Lands {
     /// To a place.
     On(LandsOn),
-    /// Nowhere, with the controller's words.
-    Nowhere(String),
+    /// Nowhere.
+    Nowhere {
+        /// The controller's words.
+        error: String,
+        /// Causes, in the closed vocabulary.
+        causes: Vec<String>,
+    },
     /// Not known.
     Unknown,
 }
@@ -84,8 +89,9 @@ fn cordon(node: &mut Node) {
     }
 }
 
-/// Reads the places of moved pods out of a solution.
+/// Reads the places of moved pods out of the solution of the cluster as it would be.
 pub(super) fn read(
+    drained: &Snapshot,
     solution: &Solution,
     moved: &BTreeSet<&str>,
     index: &ObjectIndex<'_>,
@@ -135,6 +141,8 @@ pub(super) fn read(
         });
         names.insert(position, name);
     }
+    // Only where some pod has no place: its causes take a look at every instance type.
+    let mut analyst: Option<Analyst<'_>> = None;
     for pod in solution.pods.iter().filter(|pod| moved.contains(pod.uid.as_str())) {
         let lands = match &pod.outcome {
             Outcome::Existing { node } => Lands::On(LandsOn::Node { node: node.clone() }),
@@ -144,7 +152,10 @@ pub(super) fn read(
             },
             Outcome::Error { .. } if idle || untyped => Lands::Unknown,
             Outcome::Error { error } | Outcome::Deferred { error } | Outcome::Ignored { error } => {
-                Lands::Nowhere(error.clone())
+                let analyst = analyst.get_or_insert_with(|| Analyst::new(drained, solution, profile));
+                let found = drained.objects.pods.iter().find(|found| found.metadata.uid == pod.uid);
+                let causes = found.map(|found| analyst.analyse(found, Depth::Grouped).cause);
+                Lands::Nowhere { error: error.clone(), causes: causes.unwrap_or_default() }
             }
             Outcome::NotModelled(what) => {
                 let note = format!("{} of pod/{} -n {}", what.feature, pod.name, pod.namespace);

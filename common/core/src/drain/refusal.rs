@@ -20,6 +20,15 @@ pub enum Refusal {
         /// Healthy pods and pods it needs.
         healthy: (i32, i32),
     },
+    /// Its PDB lacks healthy pods, and those that are not healthy cannot get so by themselves.
+    PdbStuck {
+        /// The PDB.
+        pdb: CompactString,
+        /// Healthy pods and pods it needs.
+        healthy: (i32, i32),
+        /// Pods that cannot get healthy, each with the reason of its container.
+        pods: Vec<(CompactString, CompactString)>,
+    },
     /// The PDB's status is below zero: the API server answers 403.
     PdbBroken {
         /// The PDB.
@@ -49,6 +58,8 @@ pub enum Refusal {
     NoPlace {
         /// The simulator's words.
         error: String,
+        /// Causes, in the closed vocabulary.
+        causes: Vec<String>,
     },
 }
 
@@ -64,17 +75,23 @@ impl Refusal {
             Refusal::DaemonSetPod => "KARP322",
             Refusal::LocalData => "KARP323",
             Refusal::NoPlace { .. } => "KARP324",
+            Refusal::PdbStuck { .. } => "KARP325",
         }
     }
 
-    /// Word of the closed vocabulary of causes; none where it has no word for this.
-    pub const fn cause(&self) -> Option<&'static str> {
-        match self {
-            Refusal::PdbNever { .. } | Refusal::PdbBroken { .. } | Refusal::SeveralPdbs { .. } => Some("pdb"),
-            Refusal::DoNotDisrupt { .. } => Some("do-not-disrupt"),
-            Refusal::OrphanOfDaemonSet | Refusal::DaemonSetPod => Some("daemonset-pod"),
-            Refusal::NoController | Refusal::LocalData | Refusal::NoPlace { .. } => None,
-        }
+    /// Words of the closed vocabulary of causes; none where it has no word for this.
+    pub fn causes(&self) -> Vec<String> {
+        let word = match self {
+            Refusal::PdbNever { .. }
+            | Refusal::PdbStuck { .. }
+            | Refusal::PdbBroken { .. }
+            | Refusal::SeveralPdbs { .. } => "pdb",
+            Refusal::DoNotDisrupt { .. } => "do-not-disrupt",
+            Refusal::OrphanOfDaemonSet | Refusal::DaemonSetPod => "daemonset-pod",
+            Refusal::NoPlace { causes, .. } => return causes.clone(),
+            Refusal::NoController | Refusal::LocalData => return Vec::new(),
+        };
+        vec![word.to_owned()]
     }
 
     /// Whether it stays until somebody acts.
@@ -89,7 +106,10 @@ impl Refusal {
     /// The flag that lifts it.
     pub const fn flag(&self) -> Option<&'static str> {
         match self {
-            Refusal::PdbNever { .. } | Refusal::PdbBroken { .. } | Refusal::SeveralPdbs { .. } => None,
+            Refusal::PdbNever { .. }
+            | Refusal::PdbStuck { .. }
+            | Refusal::PdbBroken { .. }
+            | Refusal::SeveralPdbs { .. } => None,
             Refusal::DoNotDisrupt { .. } => Some("--override-do-not-disrupt"),
             Refusal::NoController | Refusal::OrphanOfDaemonSet => Some("--force"),
             Refusal::DaemonSetPod => Some("--ignore-daemonsets"),
@@ -106,6 +126,13 @@ impl Refusal {
                 PdbTrouble::CountsNone => format!("pdb/{pdb} never allows: it counts no pod"),
                 _ => format!("pdb/{pdb} never allows ({rule}): {healthy} of {needed}"),
             },
+            Refusal::PdbStuck { pdb, healthy: (healthy, needed), pods } => {
+                let named: Vec<String> =
+                    pods.iter().take(2).map(|(pod, reason)| format!("{pod} is in {reason}")).collect();
+                let more =
+                    if pods.len() > 2 { format!(" and {} more", pods.len() - 2) } else { String::new() };
+                format!("pdb/{pdb} allows 0: {healthy} of {needed}, {}{more}", named.join(", "))
+            }
             Refusal::PdbBroken { pdb } => format!("pdb/{pdb}: its status is below zero"),
             Refusal::SeveralPdbs { pdbs } => format!("{} PDBs: {}", pdbs.len(), pdbs.join(", ")),
             Refusal::DoNotDisrupt { until: None, value } if value != "true" => {
@@ -117,7 +144,9 @@ impl Refusal {
             Refusal::DaemonSetPod => "DaemonSet pod (--ignore-daemonsets)".into(),
             Refusal::LocalData => "emptyDir data (--delete-emptydir-data)".into(),
             // One clause per NodePool in the controller's text; the first tells enough for a row.
-            Refusal::NoPlace { error } => format!("no place: {}", error.split("; ").next().unwrap_or(error)),
+            Refusal::NoPlace { error, .. } => {
+                format!("no place: {}", error.split("; ").next().unwrap_or(error))
+            }
         }
     }
 }
@@ -128,9 +157,9 @@ impl Refusal {
 pub struct BlockedBy {
     /// Stable code.
     pub code: &'static str,
-    /// Cause, where the vocabulary has a word.
+    /// First cause, where the vocabulary has a word.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cause: Option<&'static str>,
+    pub cause: Option<String>,
     /// Words for people.
     pub why: String,
     /// Whether it stays until somebody acts.
@@ -143,6 +172,13 @@ pub struct BlockedBy {
     pub flag: Option<&'static str>,
 }
 
+impl BlockedBy {
+    /// Whether it is a PDB or do-not-disrupt, which Karpenter passes over when the time of a node is up.
+    pub fn is_held(&self) -> bool {
+        matches!(self.code, "KARP301" | "KARP302" | "KARP303" | "KARP325")
+    }
+}
+
 impl From<&Refusal> for BlockedBy {
     fn from(refusal: &Refusal) -> Self {
         let until = match refusal {
@@ -151,7 +187,7 @@ impl From<&Refusal> for BlockedBy {
         };
         BlockedBy {
             code: refusal.code(),
-            cause: refusal.cause(),
+            cause: refusal.causes().into_iter().next(),
             why: refusal.words(),
             permanent: refusal.is_permanent(),
             until,

@@ -112,6 +112,9 @@ pub struct WaitsFor {
     pub pod: CompactString,
     /// Why it is still there.
     pub why: String,
+    /// The same in the closed vocabulary, where it has a word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<&'static str>,
     /// When it is deleted outright, where there is a deadline.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forced_at: Option<Timestamp>,
@@ -150,6 +153,8 @@ pub struct PlannedPod {
     pub code: Option<&'static str>,
     /// All its refusals.
     pub blocked_by: Vec<BlockedBy>,
+    /// Causes of its refusals, or of its wait, in the closed vocabulary.
+    pub cause: Vec<String>,
     /// Why, in a few words; clock times are left to the reader of `blockedBy`.
     pub why: String,
     /// PDBs that select it.
@@ -188,6 +193,8 @@ pub struct PodPdb {
     pub needed: i32,
     /// Its rule: `maxUnavailable 1`.
     pub rule: String,
+    /// Whether these numbers are older than its spec.
+    pub stale: bool,
 }
 
 /// The API server's answer.
@@ -287,7 +294,7 @@ pub struct Change {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Edit {
-    /// `remove`, `raise`, `flag`, `wait`.
+    /// `remove`, `raise`, `set`, `flag`.
     pub op: &'static str,
     /// Field; empty = the object as a whole.
     pub path: String,

@@ -15,6 +15,9 @@ pub enum Staleness {
     /// A node of that name is another one.
     #[error("node/{0} was replaced")]
     NodeReplaced(String),
+    /// The NodeClaim of a node is another one, or gone.
+    #[error("the NodeClaim of node/{0} was replaced")]
+    NodeClaimReplaced(String),
     /// A pod of that name is another one.
     #[error("pod/{1} -n {0} was replaced")]
     PodReplaced(String, String),
@@ -42,6 +45,9 @@ pub fn staleness(saved: &Value, now: &DrainPlan) -> Option<Staleness> {
         };
         if found.uid != text(node, "uid") {
             return Some(Staleness::NodeReplaced(name));
+        }
+        if found.node_claim_uid.as_deref().unwrap_or_default() != text(node, "nodeClaimUid") {
+            return Some(Staleness::NodeClaimReplaced(name));
         }
         let saved_pods: BTreeMap<(String, String), String> = list(node, "pods")
             .iter()

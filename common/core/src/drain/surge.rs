@@ -16,9 +16,16 @@ pub const SURGE_PRIORITY_CLASS: &str = "karp-surge";
 /// Label by which placeholders of one owner know each other.
 const OWNER_LABEL: &str = "karp/surge-for";
 
-/// The placeholder of a pod. Its name depends on the pod's uid alone, so that a second run does not make a second
-/// one. `zones` are those its volumes can be reached from; empty = any.
-pub fn placeholder(pod: &Pod, drain: &str, image: &str, zones: &[CompactString]) -> Value {
+/// Name of the placeholder of a pod. It depends on the pod's uid alone, so that a second run does not make a second
+/// one.
+pub fn placeholder_name(pod_uid: &str) -> String {
+    let short: String = pod_uid.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
+    format!("hold-{short}")
+}
+
+/// The placeholder of a pod on the node with this uid, by which whoever goes on or gives up finds it. `zones` are
+/// those the pod's volumes can be reached from; empty = any.
+pub fn placeholder(pod: &Pod, node_uid: &str, image: &str, zones: &[CompactString]) -> Value {
     let spec = &pod.spec;
     let owner = pod.metadata.controller().map_or_else(|| pod.metadata.uid.clone(), |owner| owner.uid.clone());
     let mut affinity = serde_json::Map::new();
@@ -66,7 +73,6 @@ pub fn placeholder(pod: &Pod, drain: &str, image: &str, zones: &[CompactString])
                 "labelSelector": {"matchLabels": {OWNER_LABEL: owner}}})
         })
         .collect();
-    let short: String = pod.metadata.uid.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
     let mut requests = json!(pod_requests(pod));
     if let Some(map) = requests.as_object_mut() {
         map.remove("pods");
@@ -75,9 +81,9 @@ pub fn placeholder(pod: &Pod, drain: &str, image: &str, zones: &[CompactString])
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
-            "name": format!("hold-{short}"),
+            "name": placeholder_name(&pod.metadata.uid),
             "namespace": SURGE_PRIORITY_CLASS,
-            "labels": {SURGE_LABEL: drain, OWNER_LABEL: owner},
+            "labels": {SURGE_LABEL: node_uid, OWNER_LABEL: owner},
             "annotations": {"karp/surge-pod": pod.key()},
         },
         "spec": {
@@ -116,9 +122,9 @@ mod tests {
                     {"name": "b", "resources": {"requests": {"cpu": "250m", "memory": "1Gi"}}}]}
         }))
         .unwrap();
-        let made = placeholder(&pod, "d-1", "pause", &["us-east-1a".into()]);
+        let made = placeholder(&pod, "node-uid", "pause", &["us-east-1a".into()]);
         assert_eq!(made["metadata"]["name"], "hold-aaaabbbb");
-        assert_eq!(made["metadata"]["labels"], json!({"karp/surge": "d-1", "karp/surge-for": "sts"}));
+        assert_eq!(made["metadata"]["labels"], json!({"karp/surge": "node-uid", "karp/surge-for": "sts"}));
         assert_eq!(made["spec"]["nodeSelector"], json!({"disk": "ssd"}));
         assert_eq!(
             made["spec"]["containers"][0]["resources"]["requests"],

@@ -23,17 +23,21 @@ pub(super) fn of(
         .filter(|pod| is_waiting_eviction(pod, now))
         .map(|pod| {
             let answer = ledger.ask(pod);
-            let why = if DoNotDisrupt::of(pod, now).is_active() && !pod.metadata.is_deleting() {
-                "do-not-disrupt".to_owned()
-            } else if pod.metadata.is_deleting() {
-                "terminating".to_owned()
+            let (why, cause) = if pod.metadata.is_deleting() {
+                ("terminating".to_owned(), None)
+            } else if DoNotDisrupt::of(pod, now).is_active() {
+                ("do-not-disrupt".to_owned(), Some("do-not-disrupt"))
             } else {
-                answer.detail().or_else(|| answer.message()).unwrap_or_else(|| "its turn".to_owned())
+                match answer.detail().or_else(|| answer.message()) {
+                    Some(words) => (words, Some("pdb")),
+                    None => ("its turn".to_owned(), None),
+                }
             };
             let wait = WaitsFor {
                 namespace: pod.metadata.namespace.clone(),
                 pod: pod.metadata.name.clone(),
                 why,
+                cause,
                 forced_at: deadline.map(|deadline| forced_at(pod, deadline)),
             };
             (EvictionTier::of(pod), wait)

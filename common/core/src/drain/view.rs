@@ -17,8 +17,11 @@ pub struct View {
     pub nodes: BTreeMap<CompactString, NodeView>,
     /// Ready pods by uid of their controller; only asked for while [`super::Stepper::wants_replacements`].
     pub ready_by_owner: BTreeMap<CompactString, usize>,
-    /// Placeholders: how many there are, and how many of them have a Ready node. Only asked for while
-    /// [`super::Stepper::wants_surge`].
+    /// Pods that a controller wants now, by its uid; one that is gone wants none. Only asked for where
+    /// [`super::Stepper::awaited`] names it and it has fewer Ready pods than before; absent = not known.
+    pub wanted_by_owner: BTreeMap<CompactString, usize>,
+    /// Placeholders that were made for this run: how many are there, and how many of them have a Ready node. Only
+    /// asked for while [`super::Stepper::wants_surge`].
     pub surge: (usize, usize),
 }
 
@@ -33,6 +36,9 @@ pub struct NodeView {
     pub journal: Option<Journal>,
     /// All pods bound to it; none = they were not asked for ([`super::Stepper::wants_pods`]).
     pub pods: Option<Vec<Pod>>,
+    /// PersistentVolumes still attached to it that no pod which stays uses; none = they were not asked for
+    /// ([`super::Stepper::wants_attachments`]).
+    pub attached: Option<Vec<CompactString>>,
     /// Its NodeClaim: name, uid, and whether its deletion has begun.
     pub node_claim: Option<(CompactString, CompactString, bool)>,
 }

@@ -66,12 +66,14 @@ pub struct AwsQuestions {
     pub instances: Vec<CompactString>,
     /// Images (`ec2:DescribeImages`, deprecated ones too).
     pub images: Vec<CompactString>,
-    /// SSM parameters (`ssm:GetParameter`).
+    /// SSM parameters (`ssm:GetParameters`); the images they hold are read too.
     pub parameters: Vec<CompactString>,
-    /// Subnets (`ec2:DescribeSubnets`).
+    /// Subnets (`ec2:DescribeSubnets`); those of the instances are read too.
     pub subnets: Vec<CompactString>,
-    /// Security groups (`ec2:DescribeSecurityGroups`).
+    /// Security groups (`ec2:DescribeSecurityGroups`); those of the instances are read too.
     pub security_groups: Vec<CompactString>,
+    /// Placement groups (`ec2:DescribePlacementGroups`) by NodeClass: its name, and the id or name it selects.
+    pub placement_groups: Vec<(CompactString, CompactString)>,
 }
 
 impl AwsQuestions {

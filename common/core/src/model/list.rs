@@ -3,17 +3,24 @@
 //! Hashes of NodePools and NodeClasses tell `taints: []` from no `taints`; every other rule reads the slice.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Elements in the order written; absent and empty are equal but can be told apart.
+/// Elements in the order written; absent and empty are equal but can be told apart. Copies share the elements:
+/// thousands of NodeClaims are made from one template.
 #[derive(Debug, Clone)]
-pub struct List<T>(Option<Vec<T>>);
+pub struct List<T>(Option<Arc<[T]>>);
 
 impl<T> List<T> {
     /// Whether the list was not there at all, as opposed to `[]`.
     pub fn is_absent(&self) -> bool {
         self.0.is_none()
+    }
+
+    /// Whether there is no element, said or not.
+    pub fn is_empty(&self) -> bool {
+        self.iter().len() == 0
     }
 }
 
@@ -40,7 +47,7 @@ impl<T: Eq> Eq for List<T> {}
 impl<T> From<Vec<T>> for List<T> {
     /// An empty vector reads as absent: rules that make lists have no `[]` to say.
     fn from(elements: Vec<T>) -> Self {
-        Self(Some(elements).filter(|elements| !elements.is_empty()))
+        Self(Some(elements).filter(|elements| !elements.is_empty()).map(Arc::from))
     }
 }
 
@@ -66,6 +73,6 @@ impl<T: Serialize> Serialize for List<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Option::<Vec<T>>::deserialize(deserializer).map(Self)
+        Option::<Vec<T>>::deserialize(deserializer).map(|elements| Self(elements.map(Arc::from)))
     }
 }

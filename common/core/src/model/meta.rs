@@ -7,7 +7,7 @@ use compact_str::CompactString;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Labels;
+use super::{Labels, ManagedFields};
 
 /// Object metadata as far as rules read it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -49,6 +49,9 @@ pub struct ObjectMeta {
     /// Finalizers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub finalizers: Vec<CompactString>,
+    /// Who wrote which fields; kept for kinds of Karpenter's AWS provider alone.
+    #[serde(skip_serializing_if = "ManagedFields::is_empty")]
+    pub managed_fields: ManagedFields,
 }
 
 impl ObjectMeta {

@@ -13,6 +13,7 @@ pub(crate) mod hashstructure;
 mod instance_type;
 mod labels;
 mod list;
+mod managed_fields;
 mod meta;
 mod node;
 mod node_claim;
@@ -28,6 +29,7 @@ mod requirement;
 mod requirements;
 mod resources;
 mod selector;
+mod shared_specs;
 mod snapshot;
 mod state_node;
 mod storage;
@@ -51,6 +53,7 @@ pub use go_duration::{GoDuration, ParseGoDurationError, parse_go_duration, parse
 pub use instance_type::{AllocatableGroup, InstanceType, Offering, Overhead, PriceKind};
 pub use labels::{LabelProfile, Labels, key as label_key};
 pub use list::List;
+pub use managed_fields::{ManagedFields, ManagedFieldsEntry, WrittenField};
 pub use meta::{Condition, ObjectMeta, OwnerReference, condition, condition_is_true};
 pub use node::{CsiAllocatable, CsiDriver, CsiNode, CsiNodeSpec, Node, NodeInfo, NodeSpec, NodeStatus};
 pub use node_claim::{NodeClaim, NodeClaimResources, NodeClaimSpec, NodeClaimStatus};
@@ -69,9 +72,10 @@ pub use node_pool_hash::{NODE_POOL_HASH_VERSION, node_pool_hash};
 pub use pdb::{IntOrPercent, PodDisruptionBudget, PodDisruptionBudgetSpec, PodDisruptionBudgetStatus};
 pub use pod::{
     Affinity, ClaimSource, ClaimTemplate, ClaimTemplateSpec, Container, ContainerPort,
-    ContainerResourceClaim, ContainerStatus, EmptyDirSource, EphemeralSource, HostPathSource, NodeAffinity,
-    NodeSelector, Pod, PodAffinity, PodAffinityTerm, PodResourceClaim, PodSpec, PodStatus, PreferredNodeTerm,
-    ResourceRequirements, SchedulingGate, TopologySpreadConstraint, Volume, WeightedPodAffinityTerm,
+    ContainerResourceClaim, ContainerState, ContainerStatus, ContainerWaiting, EmptyDirSource,
+    EphemeralSource, HostPathSource, NodeAffinity, NodeSelector, Pod, PodAffinity, PodAffinityTerm,
+    PodResourceClaim, PodSpec, PodStatus, PreferredNodeTerm, ResourceRequirements, SchedulingGate,
+    TopologySpreadConstraint, Volume, WeightedPodAffinityTerm,
 };
 pub use pod_requests::pod_requests;
 pub use quantity::{Format, ParseQuantityError, Quantity};
@@ -79,6 +83,7 @@ pub use requirement::{Operator, Requirement, RequirementSpec, parse_integer};
 pub use requirements::{AllowUndefined, Incompatible, Requirements};
 pub use resources::{ResourceList, name as resource_name};
 pub use selector::{LabelSelector, NodeSelectorTerm, SelectorExpression, parse_selector, selects};
+pub use shared_specs::SharedSpecs;
 pub use snapshot::{
     CLUSTER_SCOPED, Gap, KINDS, ListReader, ListVisitor, Object, ObjectDecoder, Objects, Snapshot,
     TakenAtSource, WORKLOAD_KINDS, is_node_class,

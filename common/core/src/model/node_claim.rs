@@ -28,8 +28,8 @@ pub struct NodeClaimSpec {
     #[serde(skip_serializing_if = "List::is_absent")]
     pub startup_taints: List<Taint>,
     /// Requirements.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub requirements: Vec<RequirementSpec>,
+    #[serde(skip_serializing_if = "List::is_empty")]
+    pub requirements: List<RequirementSpec>,
     /// Resources (NodeClaims only).
     #[serde(skip_serializing_if = "NodeClaimResources::is_empty")]
     pub resources: NodeClaimResources,

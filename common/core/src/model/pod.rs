@@ -483,6 +483,33 @@ pub struct ContainerStatus {
     /// Whether it is ready.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub ready: bool,
+    /// What it does now; only waiting has something to tell.
+    #[serde(skip_serializing_if = "ContainerState::is_plain")]
+    pub state: ContainerState,
+}
+
+/// What a container does now.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ContainerState {
+    /// Set where it waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<ContainerWaiting>,
+}
+
+impl ContainerState {
+    fn is_plain(&self) -> bool {
+        self.waiting.is_none()
+    }
+}
+
+/// Why a container waits.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ContainerWaiting {
+    /// `CrashLoopBackOff`, `ImagePullBackOff`, `ContainerCreating`, …
+    #[serde(skip_serializing_if = "CompactString::is_empty")]
+    pub reason: CompactString,
 }
 
 fn is_zero(number: &i32) -> bool {

@@ -2,7 +2,6 @@
 //!
 //! Mirrors karpenter: pkg/scheduling/requirements.go. Where Go iterates a map, keys come in byte order.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use compact_str::CompactString;
@@ -59,9 +58,10 @@ impl fmt::Display for Incompatible {
     }
 }
 
-/// One requirement per key, in order of key.
+/// One requirement per key, in order of key. A vector: sets are small, there are thousands, and they are walked
+/// far more often than changed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Requirements(BTreeMap<CompactString, Requirement>);
+pub struct Requirements(Vec<Requirement>);
 
 impl Requirements {
     /// No requirement: everything is allowed.
@@ -87,13 +87,16 @@ impl Requirements {
         specs.into_iter().map(|spec| Requirement::from_spec(spec, profile)).collect()
     }
 
+    /// Where a key is, or where it would be.
+    fn position(&self, key: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|mine| mine.key.as_str().cmp(key))
+    }
+
     /// Narrows by one more requirement.
     pub fn add(&mut self, requirement: Requirement) {
-        match self.0.get_mut(&requirement.key) {
-            Some(existing) => *existing = existing.intersection(&requirement),
-            None => {
-                self.0.insert(requirement.key.clone(), requirement);
-            }
+        match self.position(&requirement.key) {
+            Ok(at) => self.0[at] = self.0[at].intersection(&requirement),
+            Err(at) => self.0.insert(at, requirement),
         }
     }
 
@@ -104,37 +107,40 @@ impl Requirements {
 
     /// Replaces whatever stands for this key.
     pub fn set(&mut self, requirement: Requirement) {
-        self.0.insert(requirement.key.clone(), requirement);
+        match self.position(&requirement.key) {
+            Ok(at) => self.0[at] = requirement,
+            Err(at) => self.0.insert(at, requirement),
+        }
     }
 
     /// Forgets a key.
     pub fn remove(&mut self, key: &str) -> Option<Requirement> {
-        self.0.remove(key)
+        self.position(key).ok().map(|at| self.0.remove(at))
     }
 
     /// The requirement of a key, where there is one.
     pub fn get(&self, key: &str) -> Option<&Requirement> {
-        self.0.get(key)
+        self.position(key).ok().map(|at| &self.0[at])
     }
 
-    /// The requirement of a key to change in place.
+    /// Changes the requirement of a key in place, all but the key.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Requirement> {
-        self.0.get_mut(key)
+        self.position(key).ok().map(|at| &mut self.0[at])
     }
 
     /// Whether the key is present.
     pub fn has(&self, key: &str) -> bool {
-        self.0.contains_key(key)
+        self.position(key).is_ok()
     }
 
     /// In order of key.
     pub fn iter(&self) -> impl Iterator<Item = &Requirement> {
-        self.0.values()
+        self.0.iter()
     }
 
     /// Keys in order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(CompactString::as_str)
+        self.0.iter().map(|requirement| requirement.key.as_str())
     }
 
     /// Whether nothing is required.
@@ -197,7 +203,7 @@ impl Requirements {
             AllowUndefined::Nothing => None,
             AllowUndefined::WellKnown(profile) => profile.well_known.iter().find(resembles),
         };
-        allowed.or_else(|| self.0.keys().find(resembles)).cloned()
+        allowed.or_else(|| self.0.iter().map(|mine| &mine.key).find(resembles)).cloned()
     }
 
     /// Karpenter's text of the whole set: restricted keys (hostname) left out, each rendered, sorted, joined.

@@ -88,7 +88,7 @@ pub fn preview(snapshot: &Snapshot, solution: &Solution, profile: &LabelProfile)
         summary,
         without_changes: None,
         limits: limit_uses(snapshot, solution, &planned.launches),
-        uncertain: uncertain(&node_claims),
+        uncertain: uncertain(&node_claims, solution),
         node_claims,
         existing,
         pending,
@@ -164,10 +164,10 @@ fn unplaced(group: &Group, planned: &Planned<'_>) -> Unplaced {
 }
 
 /// Words of what stays open.
-fn uncertain(node_claims: &[PlannedNode]) -> Vec<String> {
+fn uncertain(node_claims: &[PlannedNode], solution: &Solution) -> Vec<String> {
     let said = [
         ("ec2-choice", node_claims.iter().any(|node| node.is_open)),
-        ("one-of", node_claims.iter().any(|node| !node.one_of.is_empty())),
+        ("one-of", !solution.choices.is_empty()),
     ];
     said.into_iter().filter(|(_, holds)| *holds).map(|(word, _)| word.to_owned()).collect()
 }
@@ -192,7 +192,7 @@ fn planned_node(planned: &Planned<'_>, claim: &NewNodeClaim, position: usize, nu
         node_pool: claim.node_pool.clone(),
         capacity_types: launch.map(|launch| launch.capacity_type.clone()).into_iter().collect(),
         zones: launch.map(|launch| launch.zones.clone()).unwrap_or_default(),
-        instance_types: claim.instance_types.clone(),
+        instance_types: claim.instance_types.to_vec(),
         asked_types: launch.map_or(0, |launch| launch.asked_types),
         is_open: launch.is_some_and(|launch| launch.is_open),
         used: used_share(&requests, &allocatable),
@@ -228,7 +228,9 @@ fn pod_names(solution: &Solution, positions: &[usize]) -> Vec<PodName> {
 /// Ties met while these pods were placed, each once.
 fn ties(solution: &Solution, positions: &[usize]) -> Vec<OneOf> {
     let mut ties: Vec<OneOf> = Vec::new();
-    for choice in solution.choices.iter().filter(|choice| positions.contains(&choice.pod)) {
+    for choice in
+        solution.choices.iter().filter(|choice| !choice.turned_away && positions.contains(&choice.pod))
+    {
         let tie = OneOf { key: choice.key.clone(), values: choice.values.clone() };
         if !ties.contains(&tie) {
             ties.push(tie);

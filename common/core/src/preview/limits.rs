@@ -59,15 +59,15 @@ fn limit_use(state: &NodePoolState, resource: &str, limit: Quantity, added: &Add
         node_pool: state.name.clone(),
         new_nodes: added.nodes,
         resource: resource.into(),
-        limit: text(limit),
-        before: text(before),
-        after: text(before + added.amount(resource)),
+        limit: plain(limit),
+        before: plain(before),
+        after: plain(before + added.amount(resource)),
         full: is_full(state, resource, left),
     }
 }
 
 /// Whole numbers are written out, as people write limits: `1000`, not `1k`.
-fn text(quantity: Quantity) -> String {
+pub(super) fn plain(quantity: Quantity) -> String {
     let is_whole = Quantity::from_units(quantity.value()) == quantity;
     if quantity.format() == Format::DecimalSi && is_whole {
         quantity.plain_decimal()

@@ -7,6 +7,7 @@
 mod build;
 pub mod diff;
 mod edit;
+mod ends;
 mod launch;
 mod limits;
 mod price;
@@ -15,6 +16,7 @@ mod settle;
 
 pub use build::{Launched, launches, preview, totals};
 pub use edit::{Edited, apply_edits, concerned_pools};
+pub use ends::{End, other_ends};
 pub use launch::{Launch, launch};
 pub use price::{PriceRange, kind_name};
 pub use report::{Landing, LimitUse, OneOf, PlannedNode, PodName, Preview, Summary, Unplaced};

@@ -43,7 +43,7 @@ pub struct Preview {
     pub not_modelled: Vec<String>,
     /// Words of what cannot be known beforehand: `ec2-choice`, `zones`, `one-of`, `edit`.
     pub uncertain: Vec<String>,
-    /// What an edit leaves open, for people.
+    /// What else stays open, for people: what an edit leaves, where ties lead.
     pub unresolved: Vec<String>,
 }
 

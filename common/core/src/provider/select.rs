@@ -295,7 +295,8 @@ mod tests {
             operator: "In".into(),
             values: vec!["ap-south-1a".into(), "ap-south-1b".into()],
             min_values: None,
-        }];
+        }]
+        .into();
         snapshot.objects.node_pools = vec![pool];
         let region = select_provider(&snapshot).region.unwrap();
         assert_eq!((region.region.as_str(), region.evidence), ("ap-south-1", RegionEvidence::NodePools));

@@ -79,9 +79,51 @@ pub(super) struct View {
     pub groups: Option<Vec<usize>>,
     /// All constraints it has to pass.
     pub checks: Checks,
-    /// Nodes and open claims that will never take it: what was missing there only gets less.
-    pub dead_nodes: GrowingBits,
-    pub dead_claims: GrowingBits,
+    /// Nodes and open claims that do not take it.
+    pub refused_nodes: Refusals,
+    pub refused_claims: Refusals,
+}
+
+/// Places that do not take a view of a pod, as long as their labels stay what they are: room, ports, taints and hosts
+/// only get worse, so they need not be looked at again. Labels may get better: a pod that lands with `NotIn` defines a
+/// key that was undefined, and then `In` passes too. So a place that was relabelled is looked at again.
+#[derive(Default)]
+pub(super) struct Refusals {
+    /// By number of the place.
+    pub places: GrowingBits,
+    /// How much of the log of relabelled places was read.
+    seen: usize,
+    /// Places that may still take it, where only few are left; `listed` of all were considered.
+    pub open: Vec<u32>,
+    pub listed: usize,
+}
+
+impl Refusals {
+    /// Forgets what was found out of places that were relabelled since. `log` only grows.
+    pub(super) fn catch_up(&mut self, log: &[u32]) {
+        for place in &log[self.seen..] {
+            let place = *place as usize;
+            if self.places.contains(place) {
+                self.places.remove(place);
+                if place < self.listed {
+                    self.open.push(place as u32);
+                }
+            }
+        }
+        self.seen = log.len();
+    }
+
+    /// Brings the list of open places up to date, of so many places in all.
+    pub(super) fn list_open(&mut self, all: usize) {
+        let places = &self.places;
+        self.open.retain(|place| !places.contains(*place as usize));
+        self.open
+            .extend((self.listed..all).filter(|place| !places.contains(*place)).map(|place| place as u32));
+        self.listed = all;
+        // One that was relabelled may have been listed twice.
+        self.open.sort_unstable();
+        self.open.dedup();
+    }
 }
 
 /// What decides the class of a pod.

@@ -21,6 +21,10 @@ impl Bits {
         self.0[number / 64] |= 1 << (number % 64);
     }
 
+    pub(super) fn remove(&mut self, number: usize) {
+        self.0[number / 64] &= !(1 << (number % 64));
+    }
+
     pub(super) fn contains(&self, number: usize) -> bool {
         self.0.get(number / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
     }
@@ -66,17 +70,75 @@ impl Bits {
 
 /// A set of small numbers without a bound.
 #[derive(Debug, Clone, Default)]
-pub(super) struct GrowingBits(Vec<u64>);
+pub(super) struct GrowingBits {
+    words: Vec<u64>,
+    count: usize,
+}
 
 impl GrowingBits {
+    /// How many numbers there are.
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
     pub(super) fn insert(&mut self, number: usize) {
-        if self.0.len() <= number / 64 {
-            self.0.resize(number / 64 + 1, 0);
+        if self.words.len() <= number / 64 {
+            self.words.resize(number / 64 + 1, 0);
         }
-        self.0[number / 64] |= 1 << (number % 64);
+        let word = &mut self.words[number / 64];
+        self.count += usize::from(*word >> (number % 64) & 1 == 0);
+        *word |= 1 << (number % 64);
+    }
+
+    pub(super) fn remove(&mut self, number: usize) {
+        if let Some(word) = self.words.get_mut(number / 64) {
+            self.count -= usize::from(*word >> (number % 64) & 1 == 1);
+            *word &= !(1 << (number % 64));
+        }
     }
 
     pub(super) fn contains(&self, number: usize) -> bool {
-        self.0.get(number / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
+        self.words.get(number / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
+    }
+
+    /// The first number from `start` on that is not in it. Cost: a step per 64 numbers that are.
+    pub(super) fn next_absent(&self, start: usize) -> usize {
+        let mut at = start;
+        while let Some(word) = self.words.get(at / 64) {
+            let rest = !word >> (at % 64);
+            if rest != 0 {
+                return at + rest.trailing_zeros() as usize;
+            }
+            at = (at / 64 + 1) * 64;
+        }
+        at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// The slow twin is an ordered set.
+        #[test]
+        fn growing_bits_are_a_set(steps in proptest::collection::vec((0usize..300, any::<bool>()), 0..400), start in 0usize..400) {
+            let (mut fast, mut slow) = (GrowingBits::default(), BTreeSet::new());
+            for (number, more) in steps {
+                if more {
+                    fast.insert(number);
+                    slow.insert(number);
+                } else {
+                    fast.remove(number);
+                    slow.remove(&number);
+                }
+            }
+            prop_assert_eq!(fast.len(), slow.len());
+            prop_assert!((0..400).all(|number| fast.contains(number) == slow.contains(&number)));
+            prop_assert_eq!(fast.next_absent(start), (start..).find(|number| !slow.contains(number)).unwrap());
+        }
     }
 }

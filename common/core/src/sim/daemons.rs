@@ -109,7 +109,7 @@ impl Daemon {
 
     /// Whether it runs on an existing node. Only the required term that is first by now counts.
     pub(super) fn runs_on_node(&mut self, taints: &[Taint], labels: SetId, interner: &mut Interner) -> bool {
-        let profile = interner.profile().clone();
+        let profile = interner.shared_profile();
         tolerates_all(taints, &self.constraints.tolerations) && {
             let strict = self.strict(interner, &profile);
             interner.compatible(labels, strict, Open::Nothing)
@@ -162,7 +162,7 @@ pub(super) fn groups(
     types: impl Iterator<Item = (usize, SetId)>,
     interner: &mut Interner,
 ) -> Vec<Group> {
-    let profile = interner.profile().clone();
+    let profile = interner.shared_profile();
     let mut groups: Vec<Group> = Vec::new();
     for (index, set) in types {
         let mut compatible = Vec::new();

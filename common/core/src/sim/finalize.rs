@@ -4,11 +4,12 @@
 //! (`FinalizeScheduling`, `ToNodeClaim`) and pkg/cloudprovider/types.go (`OrderByPrice`, `Truncate`).
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use compact_str::{CompactString, format_compact};
 
 use super::bits::Bits;
-use super::packed::{Open, SetId};
+use super::packed::SetId;
 use super::scheduler::Scheduler;
 use super::solution::NewNodeClaim;
 use super::texts::min_values_text;
@@ -19,13 +20,14 @@ use crate::model::{
 
 /// What claims with the same template, requirements and types have in common: most of the object.
 pub(super) struct Shape {
-    /// Types with their prices, cheapest first, as many as may be listed.
-    types: Vec<(usize, f64)>,
     fitting_type_count: usize,
     /// Text for the pods where minValues do not survive truncation.
     pub refusal: Option<String>,
-    names: Vec<CompactString>,
-    launch: Requirements,
+    /// Types, cheapest first, as many as may be listed.
+    names: Arc<[CompactString]>,
+    /// Their prices.
+    prices: Arc<[f64]>,
+    launch: Arc<Requirements>,
     metadata: ObjectMeta,
     spec: NodeClaimSpec,
     /// What the least of the DaemonSet groups adds.
@@ -79,10 +81,13 @@ impl Scheduler<'_> {
             )
         });
         let list = &self.lists[self.templates[template].list];
-        let names: Vec<CompactString> = types.iter().map(|(at, _)| list.types[*at].name.clone()).collect();
+        let names: Arc<[CompactString]> = types.iter().map(|(at, _)| list.types[*at].name.clone()).collect();
+        let prices = types.iter().map(|(_, price)| *price).collect();
+        let sorted_names = list.by_name.iter().filter(|at| kept.contains(**at));
+        let sorted_names: Vec<CompactString> = sorted_names.map(|at| list.types[*at].name.clone()).collect();
         let launch = self.interner.unpack_set(set);
         let mut requirements = launch.clone();
-        requirements.add(Requirement::allow(label_key::INSTANCE_TYPE, names.iter().cloned()));
+        requirements.add(Requirement::allow(label_key::INSTANCE_TYPE, sorted_names));
         let capacity_types = self.capacity_types(template, set, &types);
         if !capacity_types.is_empty() {
             requirements.add(Requirement::allow(label_key::CAPACITY_TYPE, capacity_types));
@@ -114,11 +119,11 @@ impl Scheduler<'_> {
                 ..spec.clone()
             },
             overhead: self.least_overhead(template, fitting),
-            types,
             fitting_type_count,
             refusal,
             names,
-            launch,
+            prices,
+            launch: Arc::new(launch),
         }
     }
 
@@ -139,10 +144,10 @@ impl Scheduler<'_> {
         NewNodeClaim {
             node_pool: self.templates[claim.template].node_pool.metadata.name.clone(),
             pods,
-            instance_types: shape.names.clone(),
-            prices: shape.types.iter().map(|(_, price)| *price).collect(),
+            instance_types: Arc::clone(&shape.names),
+            prices: Arc::clone(&shape.prices),
             fitting_type_count: shape.fitting_type_count,
-            requirements: shape.launch.clone(),
+            requirements: Arc::clone(&shape.launch),
             object: NodeClaim {
                 metadata: shape.metadata.clone(),
                 spec: NodeClaimSpec { resources: NodeClaimResources { requests }, ..shape.spec.clone() },
@@ -153,21 +158,12 @@ impl Scheduler<'_> {
     }
 
     /// Capacity types in which one of the listed types can be launched.
-    fn capacity_types(&self, template: usize, set: SetId, types: &[(usize, f64)]) -> Vec<CompactString> {
-        let list = &self.lists[self.templates[template].list];
-        let mut capacity_types: Vec<CompactString> = Vec::new();
-        for (at, _) in types {
-            for (offering, packed) in list.types[*at].offerings.iter().zip(&list.offerings[*at]) {
-                let capacity_type = offering.capacity_type().unwrap_or_default();
-                if packed.launchable
-                    && !capacity_types.iter().any(|known| known == capacity_type)
-                    && self.interner.compatible(set, packed.set, Open::WellKnown)
-                {
-                    capacity_types.push(capacity_type.into());
-                }
-            }
-        }
-        capacity_types
+    fn capacity_types(&mut self, template: usize, set: SetId, types: &[(usize, f64)]) -> Vec<CompactString> {
+        let list = &mut self.lists[self.templates[template].list];
+        let met = list.capacity_types(types.iter().map(|(at, _)| *at), set, &self.interner);
+        let key = self.interner.key(label_key::CAPACITY_TYPE);
+        let name = |value| self.interner.value_name(key, value).clone();
+        met.into_iter().map(|value| value.map(name).unwrap_or_default()).collect()
     }
 
     /// What the least of the DaemonSet groups adds: a running minimum, which a group without DaemonSets empties

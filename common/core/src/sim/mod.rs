@@ -10,19 +10,23 @@ mod amounts;
 mod batch;
 mod bits;
 mod buffers;
+mod classes;
 mod daemons;
 mod default_constraints;
 mod errors;
+mod existing;
 mod finalize;
 mod go_sort;
 mod host_ports;
 mod node_claim;
+mod offering_kinds;
 mod open_order;
 mod options;
 mod overlay;
 mod packed;
 pub mod pdb;
 pub mod pods;
+mod pools;
 mod preferences;
 mod prepare;
 #[cfg(test)]
@@ -33,13 +37,18 @@ mod solution;
 mod solve;
 pub mod state_node;
 mod texts;
+mod ties;
 mod topology;
+mod topology_counts;
 mod topology_group;
+mod topology_owners;
 mod type_list;
+#[cfg(test)]
+mod type_list_tests;
 mod validation;
 mod volumes;
 
-pub use options::{ReservedMode, SolveOptions};
+pub use options::{ReservedMode, SolveOptions, TieBreak};
 pub use reuse::Reuse;
 pub use solve::{solve, solve_reusing};
 

@@ -16,38 +16,61 @@ use super::volumes::{self, Volumes};
 use crate::model::{MinValuesPolicy, tolerates_all};
 
 impl Scheduler<'_> {
-    /// Position of the first open claim that takes the pod. Their errors are never shown; a claim that fails for
-    /// good is not looked at again by the same view.
+    /// Position of the first open claim that takes the pod. Their errors are never shown.
+    ///
+    /// Nearly always one of the first takes it. Where not, nearly all may have refused it before (hosts it has been
+    /// spread over, say): then only those that did not are gone through, in the same order.
     pub(super) fn find_claim(&mut self, class: usize, view: usize) -> Option<(usize, Placement)> {
+        const FIRST: usize = 64;
+        const FEW: usize = 16;
+        self.views[view].refused_claims.catch_up(&self.relabelled_claims);
+        let all = self.order.len();
+        for position in 0..all.min(FIRST) {
+            if let Some(placement) = self.try_claim(self.order.claim(position), class, view) {
+                return Some((position, placement));
+            }
+        }
+        let refusals = &mut self.views[view].refused_claims;
+        if (all - refusals.places.len()) * FEW > all {
+            return (FIRST..all).find_map(|position| {
+                let placement = self.try_claim(self.order.claim(position), class, view)?;
+                Some((position, placement))
+            });
+        }
+        refusals.list_open(self.claims.len());
+        let mut open = refusals.open.clone();
+        open.sort_unstable_by_key(|claim| self.order.key(*claim as usize));
+        open.into_iter().find_map(|claim| {
+            let placement = self.try_claim(claim as usize, class, view)?;
+            Some((self.order.position(claim as usize), placement))
+        })
+    }
+
+    /// Whether an open claim takes the pod; remembered where it refuses it until its labels change.
+    fn try_claim(&mut self, claim: usize, class: usize, view: usize) -> Option<Placement> {
+        if self.views[view].refused_claims.places.contains(claim) {
+            return None;
+        }
+        if !self.host_admits(view, self.claims[claim].host) {
+            self.views[view].refused_claims.places.insert(claim);
+            return None;
+        }
+        // The claim is taken out while it is looked at: checking changes only what is remembered.
+        let at = std::mem::replace(&mut self.claims[claim], Claim::nowhere());
+        let result = self.claim_can_add(&at, class, view, Purpose::Open);
+        self.claims[claim] = at;
+        let error = match result {
+            Ok(placement) => return Some(placement),
+            Err(error) => error,
+        };
         let several = self.classes[class].alternatives.len() > 1;
-        for position in 0..self.order.len() {
-            let claim = self.order.claim(position);
-            if self.views[view].dead_claims.contains(claim) {
-                continue;
-            }
-            if !self.host_admits(view, self.claims[claim].host) {
-                self.views[view].dead_claims.insert(claim);
-                continue;
-            }
-            // The claim is taken out while it is looked at: checking changes only what is remembered.
-            let at = std::mem::replace(&mut self.claims[claim], Claim::nowhere());
-            let result = self.claim_can_add(&at, class, view, Purpose::Open);
-            self.claims[claim] = at;
-            match result {
-                Ok(placement) => return Some((position, placement)),
-                Err(error) => {
-                    // Requirements are no reason: a pod that joins with `NotIn` defines a key that was undefined,
-                    // and then `In` passes too.
-                    let dead = match error {
-                        ClaimError::Taints | ClaimError::VolumeLimit(_) => true,
-                        ClaimError::Full(for_good) => for_good && !several,
-                        _ => false,
-                    };
-                    if dead {
-                        self.views[view].dead_claims.insert(claim);
-                    }
-                }
-            }
+        let refused = match error {
+            ClaimError::Taints | ClaimError::VolumeLimit(_) | ClaimError::Requirements(_) => true,
+            ClaimError::Full(for_good) => for_good && !several,
+            _ => false,
+        };
+        if refused {
+            self.views[view].refused_claims.places.insert(claim);
         }
         None
     }
@@ -157,7 +180,10 @@ impl Scheduler<'_> {
         at.pods.push(pod);
         at.types = placement.types;
         amounts::add(&mut at.requested, &of_class.amounts);
-        at.set = placement.set;
+        if at.set != placement.set {
+            at.set = placement.set;
+            self.relabelled_claims.push(claim as u32);
+        }
         if let Some(volumes) = placement.volumes {
             at.volumes = volumes;
         }
@@ -362,19 +388,21 @@ impl Scheduler<'_> {
     }
 
     /// The reservations the claim would hold one unit of each.
-    fn reserve(&self, claim: &Claim, types: &Bits, set: SetId) -> Result<Vec<usize>, ClaimError> {
+    fn reserve(&mut self, claim: &Claim, types: &Bits, set: SetId) -> Result<Vec<usize>, ClaimError> {
         if self.reservations.is_empty() || !self.settings.gate("ReservedCapacity") {
             return Ok(Vec::new());
         }
         let knows_full = self.rules.full_reservations_stay_available();
         let (mut fallback, mut full, mut with_capacity) = (false, false, false);
         let mut taken = Vec::new();
-        let offerings = &self.lists[self.templates[claim.template].list].offerings;
-        for offering in types.iter().flat_map(|at| &offerings[at]).filter(|offering| offering.available) {
+        let list = &mut self.lists[self.templates[claim.template].list];
+        let facts = list.facts(set, &self.interner);
+        let offerings = types.iter().flat_map(|at| &list.offerings[at]);
+        for offering in offerings.filter(|offering| offering.available) {
             if !offering.reserved && (!knows_full || fallback) {
                 continue;
             }
-            if !self.interner.compatible(set, offering.set, Open::WellKnown) {
+            if !facts.kinds.contains(offering.kind) {
                 continue;
             }
             let Some(reservation) = offering.reservation else {

@@ -12,6 +12,10 @@ use super::go_sort;
 pub(super) struct OpenOrder {
     /// (pods, claim), in the order of the last sort but for `changed`.
     entries: Vec<(u32, u32)>,
+    /// Per claim: pods, then its turn among claims with equally many. Orders claims as `entries` does.
+    keys: Vec<(u32, i64)>,
+    /// Turns before and behind all that were given.
+    turns: (i64, i64),
     changed: Option<usize>,
 }
 
@@ -28,17 +32,33 @@ impl OpenOrder {
         self.entries[position].1 as usize
     }
 
-    /// A new claim with its first pod.
+    /// What orders a claim among the others: the less, the earlier.
+    pub(super) fn key(&self, claim: usize) -> (u32, i64) {
+        self.keys[claim]
+    }
+
+    /// Where a claim is. Nothing may have changed since the order was settled.
+    pub(super) fn position(&self, claim: usize) -> usize {
+        let key = self.keys[claim];
+        self.entries.partition_point(|(_, other)| self.keys[*other as usize] < key)
+    }
+
+    /// A new claim with its first pod; claims are numbered as they come.
     pub(super) fn opened(&mut self, claim: usize) {
         self.settle();
         self.entries.push((1, claim as u32));
+        self.turns.1 += 1;
+        self.keys.push((1, self.turns.1));
         self.changed = Some(self.entries.len() - 1);
     }
 
     /// One pod more on the claim at a position.
     pub(super) fn grew(&mut self, position: usize) {
         self.settle();
-        self.entries[position].0 += 1;
+        let (pods, claim) = &mut self.entries[position];
+        *pods += 1;
+        self.turns.0 -= 1;
+        self.keys[*claim as usize] = (*pods, self.turns.0);
         self.changed = Some(position);
     }
 
@@ -47,10 +67,15 @@ impl OpenOrder {
         let Some(position) = self.changed.take() else { return };
         if !self.move_one(position) {
             go_sort::sort_slice(&mut self.entries, &LESS);
+            for (position, (pods, claim)) in self.entries.iter().enumerate() {
+                self.keys[*claim as usize] = (*pods, position as i64);
+            }
+            self.turns = (-1, self.entries.len() as i64);
         }
     }
 
-    /// Moves the one changed element to its place, if that is what the sort would do.
+    /// Moves the one changed element to its place, if that is what the sort would do: a claim that grew goes before
+    /// all that have as many pods, a new one behind them.
     fn move_one(&mut self, position: usize) -> bool {
         let entries = &mut self.entries;
         if !go_sort::would_only_shift(entries, &LESS) {
@@ -92,6 +117,9 @@ mod tests {
                 go_sort::sort_slice(&mut slow, &LESS);
                 fast.settle();
                 prop_assert_eq!(&fast.entries, &slow);
+                for (position, (_, claim)) in slow.iter().enumerate() {
+                    prop_assert_eq!(fast.position(*claim as usize), position);
+                }
             }
         }
     }

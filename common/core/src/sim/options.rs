@@ -20,6 +20,18 @@ pub struct SolveOptions {
     /// A capacity reservation that is thought to have one unit more: the slot that a node frees which goes before
     /// its replacement comes (1.15). An id that no offering carries is no credit.
     pub reservation_credit: Option<CompactString>,
+    /// Which of equally good topology domains is taken.
+    pub ties: TieBreak,
+}
+
+/// Which of equally good topology domains is taken: the controller leaves it to chance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum TieBreak {
+    /// The smallest name, as everywhere in the canonical order.
+    #[default]
+    Smallest,
+    /// Any, by this seed: another answer that the controller may give.
+    Seeded(u64),
 }
 
 /// What to do when reserved capacity exists but none is left.
@@ -40,6 +52,7 @@ impl Default for SolveOptions {
             under_consolidate_after: BTreeSet::new(),
             reserved: ReservedMode::Strict,
             reservation_credit: None,
+            ties: TieBreak::Smallest,
         }
     }
 }

@@ -9,8 +9,11 @@
 //! here is made and to which everything can be turned back (for texts and reports). Ids are given out in order of
 //! arrival; where order can be seen, names are compared.
 
+use std::rc::Rc;
+
 use compact_str::CompactString;
-use rustc_hash::FxHashMap;
+use indexmap::IndexSet;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use smallvec::SmallVec;
 
 use crate::model::{LabelProfile, Requirement, Requirements, label_key, parse_integer};
@@ -83,25 +86,27 @@ impl Packed {
     }
 }
 
+/// Distinct things in order of arrival: the position of each is its number.
+type Numbered<T> = IndexSet<T, FxBuildHasher>;
+
 #[derive(Debug, Clone, Default)]
 struct ValueTable {
-    names: Vec<CompactString>,
+    names: Numbered<CompactString>,
     integers: Vec<Option<i64>>,
-    index: FxHashMap<CompactString, Value>,
 }
+
+/// Members of a set that is being put together.
+type Members = SmallVec<[ReqId; 16]>;
 
 /// All label vocabulary of one run.
 #[derive(Debug, Clone)]
 pub(super) struct Interner {
-    key_names: Vec<CompactString>,
-    key_index: FxHashMap<CompactString, Key>,
+    key_names: Numbered<CompactString>,
     well_known: Vec<bool>,
-    profile: LabelProfile,
+    profile: Rc<LabelProfile>,
     values: Vec<ValueTable>,
-    requirements: Vec<Packed>,
-    requirement_index: FxHashMap<Packed, ReqId>,
-    sets: Vec<Box<[ReqId]>>,
-    set_index: FxHashMap<Box<[ReqId]>, SetId>,
+    requirements: Numbered<Packed>,
+    sets: Numbered<Box<[ReqId]>>,
     intersections: FxHashMap<(ReqId, ReqId), ReqId>,
     combined: [FxHashMap<(SetId, SetId), Option<SetId>>; 2],
 }
@@ -112,20 +117,17 @@ pub(super) const EMPTY: SetId = SetId(0);
 impl Interner {
     pub(super) fn new(profile: &LabelProfile) -> Self {
         let mut interner = Self {
-            key_names: Vec::new(),
-            key_index: FxHashMap::default(),
+            key_names: Numbered::default(),
             well_known: Vec::new(),
-            profile: profile.clone(),
+            profile: Rc::new(profile.clone()),
             values: Vec::new(),
-            requirements: Vec::new(),
-            requirement_index: FxHashMap::default(),
-            sets: Vec::new(),
-            set_index: FxHashMap::default(),
+            requirements: Numbered::default(),
+            sets: Numbered::default(),
             intersections: FxHashMap::default(),
             combined: Default::default(),
         };
         interner.key(label_key::HOSTNAME);
-        interner.set_of(Vec::new());
+        interner.set_of(SmallVec::new());
         interner
     }
 
@@ -134,14 +136,18 @@ impl Interner {
         &self.profile
     }
 
+    /// The same, to be held while numbers are given out.
+    pub(super) fn shared_profile(&self) -> Rc<LabelProfile> {
+        Rc::clone(&self.profile)
+    }
+
     /// Number of a key that is normalised already.
     pub(super) fn key(&mut self, name: &str) -> Key {
-        if let Some(key) = self.key_index.get(name) {
-            return *key;
+        if let Some(position) = self.key_names.get_index_of(name) {
+            return Key(position as u32);
         }
-        let key = Key(self.key_names.len() as u32);
-        self.key_names.push(name.into());
-        self.key_index.insert(name.into(), key);
+        let (position, _) = self.key_names.insert_full(name.into());
+        let key = Key(position as u32);
         self.well_known.push(self.profile.is_well_known(name));
         self.values.push(ValueTable::default());
         key
@@ -150,14 +156,12 @@ impl Interner {
     /// Number of a value of a key.
     pub(super) fn value(&mut self, key: Key, name: &str) -> Value {
         let table = &mut self.values[key.0 as usize];
-        if let Some(value) = table.index.get(name) {
-            return *value;
+        if let Some(position) = table.names.get_index_of(name) {
+            return Value(position as u32);
         }
-        let value = Value(table.names.len() as u32);
-        table.names.push(name.into());
+        let (position, _) = table.names.insert_full(name.into());
         table.integers.push(parse_integer(name));
-        table.index.insert(name.into(), value);
-        value
+        Value(position as u32)
     }
 
     pub(super) fn key_name(&self, key: Key) -> &CompactString {
@@ -170,13 +174,7 @@ impl Interner {
 
     /// Number of a requirement.
     pub(super) fn requirement(&mut self, packed: Packed) -> ReqId {
-        if let Some(id) = self.requirement_index.get(&packed) {
-            return *id;
-        }
-        let id = ReqId(self.requirements.len() as u32);
-        self.requirements.push(packed.clone());
-        self.requirement_index.insert(packed, id);
-        id
+        ReqId(self.requirements.insert_full(packed).0 as u32)
     }
 
     /// `key In values`; nothing listed is `DoesNotExist`.
@@ -251,16 +249,12 @@ impl Interner {
     }
 
     /// Number of a set given as requirements of different keys, in any order.
-    pub(super) fn set_of(&mut self, mut members: Vec<ReqId>) -> SetId {
+    fn set_of(&mut self, mut members: Members) -> SetId {
         members.sort_unstable_by_key(|id| self.requirements[id.0 as usize].key);
-        let members = members.into_boxed_slice();
-        if let Some(id) = self.set_index.get(&members) {
-            return *id;
+        if let Some(position) = self.sets.get_index_of(&*members) {
+            return SetId(position as u32);
         }
-        let id = SetId(self.sets.len() as u32);
-        self.sets.push(members.clone());
-        self.set_index.insert(members, id);
-        id
+        SetId(self.sets.insert_full(members.into_boxed_slice()).0 as u32)
     }
 
     /// The requirements of a set, by number of key.
@@ -386,8 +380,8 @@ impl Interner {
         if b == EMPTY || a == b {
             return a;
         }
-        let incoming: SmallVec<[ReqId; 8]> = SmallVec::from_slice(self.members(b));
-        let mut members = self.members(a).to_vec();
+        let incoming = Members::from_slice(self.members(b));
+        let mut members = Members::from_slice(self.members(a));
         for theirs in incoming {
             let key = self.get(theirs).key;
             match members.iter().position(|mine| self.get(*mine).key == key) {
@@ -400,7 +394,7 @@ impl Interner {
 
     /// One requirement more.
     pub(super) fn with(&mut self, set: SetId, requirement: ReqId) -> SetId {
-        let single = self.set_of(vec![requirement]);
+        let single = self.set_of(SmallVec::from_slice(&[requirement]));
         self.union(set, single)
     }
 
@@ -416,7 +410,7 @@ impl Interner {
     /// The set with the requirement of one key replaced.
     pub(super) fn replaced(&mut self, set: SetId, requirement: ReqId) -> SetId {
         let key = self.get(requirement).key;
-        let mut members: Vec<ReqId> =
+        let mut members: Members =
             self.members(set).iter().copied().filter(|id| self.get(*id).key != key).collect();
         members.push(requirement);
         self.set_of(members)

@@ -173,7 +173,7 @@ proptest! {
         let solution = run(&snapshot(&sketches));
         for claim in &solution.node_claims {
             prop_assert!(!claim.instance_types.is_empty());
-            for name in &claim.instance_types {
+            for name in claim.instance_types.iter() {
                 let of_type = provider.types().iter().find(|of_type| of_type.name == *name).unwrap();
                 prop_assert!(claim.object.spec.resources.requests.fits(&of_type.allocatable()), "{name}");
             }
@@ -201,6 +201,32 @@ proptest! {
                 let same = pods.iter().filter(|pod| pod.metadata.labels == owner.metadata.labels);
                 prop_assert_eq!(same.count(), 1);
             }
+        }
+    }
+
+    /// The counts kept on the way beside a recount of where everything went. Without node selectors, so that every
+    /// node counts (nodeAffinityPolicy honours them).
+    #[test]
+    fn counts_of_hosts_are_those_of_a_recount(sketches in sketches()) {
+        let anywhere: Vec<Sketch> = sketches.into_iter().map(|sketch| Sketch { zone: 0, ..sketch }).collect();
+        let input = snapshot(&anywhere);
+        let solution = run(&input);
+        for constraint in solution.topology.iter().filter(|constraint| constraint.key == HOST && !constraint.inverse) {
+            let selector = constraint.selector.as_ref().unwrap();
+            let selected = |at: &&usize| {
+                selector.matches(&input.objects.pods[solution.pods[**at].pod_index.unwrap()].metadata.labels)
+            };
+            let mut recounted: Vec<i64> = solution
+                .node_claims
+                .iter()
+                .map(|claim| claim.pods.iter().filter(selected).count() as i64)
+                .filter(|count| *count > 0)
+                .collect();
+            let mut counted: Vec<i64> =
+                constraint.domains.values().copied().filter(|count| *count > 0).collect();
+            recounted.sort_unstable();
+            counted.sort_unstable();
+            prop_assert_eq!(counted, recounted);
         }
     }
 

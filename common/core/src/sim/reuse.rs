@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use super::amounts::Columns;
 use super::packed::Interner;
-use super::prepare::{Pool, World, pack_lists};
+use super::pools::{Pool, pack_lists};
+use super::prepare::World;
 use super::solution::PoolEligibility;
 use super::type_list::TypeList;
 use crate::model::{InstanceType, RuleSet};

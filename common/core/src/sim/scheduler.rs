@@ -12,8 +12,8 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::amounts::{self, Amounts, Columns};
-use super::batch::{BatchPod, Class, Demand, View};
-use super::bits::{Bits, GrowingBits};
+use super::batch::{BatchPod, Class, Demand, Refusals, View};
+use super::bits::Bits;
 use super::daemons::{Daemon, Group};
 use super::errors::{AttemptError, ClaimError, TopologyError};
 use super::finalize::Shape;
@@ -21,6 +21,7 @@ use super::host_ports::{HostPort, conflict};
 use super::open_order::OpenOrder;
 use super::packed::{HOSTNAME, Interner, Key, Open, ReqId, SetId, Value};
 use super::solution::TopologyKind;
+use super::ties::{Tie, Ties};
 use super::topology::{Checks, GroupCheck, Side, Topology, requirement_of};
 use super::topology_group::{Check, Domains};
 use super::type_list::TypeList;
@@ -112,6 +113,9 @@ pub(super) struct Scheduler<'a> {
     pub claims: Vec<Claim>,
     /// Claims in the order in which they are tried.
     pub order: OpenOrder,
+    /// Nodes and claims whose labels a pod changed, as it happened.
+    pub relabelled_nodes: Vec<u32>,
+    pub relabelled_claims: Vec<u32>,
     /// What claims with the same template, requirements and types have in common.
     pub shapes: FxHashMap<(usize, SetId, Bits), Rc<Shape>>,
     pub classes: Vec<Class>,
@@ -122,9 +126,11 @@ pub(super) struct Scheduler<'a> {
     /// Claims tried to open so far.
     pub attempts: usize,
     pub nodes_column: Option<usize>,
-    pub ties: Vec<(Key, Vec<Value>)>,
+    pub ties: Ties,
     /// Ties of placed pods.
-    pub choices: Vec<(usize, Key, Vec<Value>)>,
+    pub choices: Vec<(usize, Tie)>,
+    /// Ties after which a pod was turned away in its last attempt, by pod.
+    pub turned_away: FxHashMap<usize, Vec<Tie>>,
 }
 
 /// Where a pod went.
@@ -183,6 +189,7 @@ impl Scheduler<'_> {
             let permanent = error.is_deferral() || matches!(error, AttemptError::Devices);
             if permanent || !self.relax(class, step) {
                 self.update_topology(class, self.classes[class].views[0]);
+                self.remember_turned_away(pod);
                 return Err(error);
             }
             step += 1;
@@ -214,7 +221,7 @@ impl Scheduler<'_> {
 
     /// Packs what a pod demands at one step.
     pub(super) fn new_view(&mut self, constraints: super::preferences::Constraints) -> usize {
-        let profile = self.interner.profile().clone();
+        let profile = self.interner.shared_profile();
         let strict_requirements = constraints.strict_requirements(&profile);
         let strict = self.interner.pack_set(&strict_requirements);
         let demand = if self.topology.ignores_preferences || constraints.preferred.is_empty() {
@@ -228,8 +235,8 @@ impl Scheduler<'_> {
             strict,
             groups: None,
             checks: Checks::default(),
-            dead_nodes: GrowingBits::default(),
-            dead_claims: GrowingBits::default(),
+            refused_nodes: Refusals::default(),
+            refused_claims: Refusals::default(),
         });
         self.views.len() - 1
     }
@@ -297,24 +304,24 @@ impl Scheduler<'_> {
         }
     }
 
-    /// The first existing node that takes the pod. Their errors are never shown. Taints, room and ports only
-    /// get worse, so a node that fails on them is not looked at again by the same view. Labels may get better: a
-    /// pod that lands with `NotIn` defines a key that was undefined, and then `In` passes too.
+    /// The first existing node that takes the pod. Their errors are never shown.
     fn find_node(&mut self, class: usize, view: usize) -> Option<(usize, SetId)> {
-        for node in 0..self.nodes.len() {
-            if self.views[view].dead_nodes.contains(node) {
-                continue;
-            }
-            if !self.node_has_room(node, class, view) || !self.host_admits(view, self.nodes[node].host) {
-                self.views[view].dead_nodes.insert(node);
-            } else if self.interner.compatible(
-                self.nodes[node].set,
-                self.views[view].demand.full,
-                Open::Nothing,
-            ) && let Some(set) = self.node_can_add(node, class, view)
-            {
+        self.views[view].refused_nodes.catch_up(&self.relabelled_nodes);
+        let mut node = self.views[view].refused_nodes.places.next_absent(0);
+        while node < self.nodes.len() {
+            let refused = !self.node_has_room(node, class, view)
+                || !self.host_admits(view, self.nodes[node].host)
+                || !self.interner.compatible(
+                    self.nodes[node].set,
+                    self.views[view].demand.full,
+                    Open::Nothing,
+                );
+            if refused {
+                self.views[view].refused_nodes.places.insert(node);
+            } else if let Some(set) = self.node_can_add(node, class, view) {
                 return Some((node, set));
             }
+            node = self.views[view].refused_nodes.places.next_absent(node + 1);
         }
         None
     }
@@ -364,7 +371,10 @@ impl Scheduler<'_> {
         let at = &mut self.nodes[node];
         at.pods.push(pod);
         amounts::subtract(&mut at.remaining, &of_class.amounts);
-        at.set = set;
+        if at.set != set {
+            at.set = set;
+            self.relabelled_nodes.push(node as u32);
+        }
         at.ports.extend(of_class.ports.iter().cloned());
         if let Ok(more) = &of_class.volumes {
             volumes::extend(&mut at.volumes, more);
@@ -376,13 +386,24 @@ impl Scheduler<'_> {
 
     pub(super) fn remember_ties(&mut self, pod: usize) {
         let decision = self.pods[pod].decision;
-        let ties = self.ties.drain(..);
-        self.choices.extend(ties.map(|(key, values)| (decision, key, values)));
+        let ties = self.ties.take();
+        self.choices.extend(ties.into_iter().map(|tie| (decision, tie)));
+        self.remember_turned_away(pod);
+    }
+
+    /// What a pod met in the attempt that ends here and did not lead anywhere.
+    fn remember_turned_away(&mut self, pod: usize) {
+        let ties = self.ties.take_turned_away();
+        if !ties.is_empty() {
+            self.turned_away.insert(self.pods[pod].decision, ties);
+        } else if !self.turned_away.is_empty() {
+            self.turned_away.remove(&self.pods[pod].decision);
+        }
     }
 
     /// Narrows a node to the domains that every constraint of the pod, and every constraint against it, allows.
     pub(super) fn tighten(&mut self, view: usize, side: Side, open: Open) -> Result<SetId, ClaimError> {
-        self.ties.clear();
+        self.ties.begin();
         let mut narrowed: SmallVec<[(Key, ReqId); 4]> = SmallVec::new();
         for position in 0..self.views[view].checks.all.len() {
             let GroupCheck { group, key, selects_itself, pod } = self.views[view].checks.all[position];

@@ -169,13 +169,13 @@ pub struct NewNodeClaim {
     /// Positions in [`Solution::pods`], in the order in which they joined.
     pub pods: Vec<usize>,
     /// Instance types in launch order: cheapest compatible launchable offering first, equal prices by name.
-    pub instance_types: Vec<CompactString>,
+    pub instance_types: Arc<[CompactString]>,
     /// The price each of them sorts by, aligned; infinite where it has no launchable offering.
-    pub prices: Vec<f64>,
+    pub prices: Arc<[f64]>,
     /// How many instance types fitted before truncation.
     pub fitting_type_count: usize,
     /// Requirements the launch goes by (before they are written into the object).
-    pub requirements: Requirements,
+    pub requirements: Arc<Requirements>,
     /// The object as it would be created; its name is empty, `generateName` is set.
     pub object: NodeClaim,
     /// Why the API object would not be created: limits reached by then.
@@ -268,10 +268,13 @@ pub struct DaemonGroup {
 /// A place where the controller may choose otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
-    /// Pod that was placed; position in [`Solution::pods`].
+    /// The pod; position in [`Solution::pods`].
     pub pod: usize,
     /// The label key whose value was a tie.
     pub key: CompactString,
     /// The values that tied, in byte order; the first was taken.
     pub values: Vec<CompactString>,
+    /// Whether the value taken led nowhere: the pod went elsewhere, or has no place. No second value is tried
+    /// (quirk Q4), and another might have done.
+    pub turned_away: bool,
 }

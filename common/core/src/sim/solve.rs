@@ -8,18 +8,20 @@ use compact_str::CompactString;
 
 use super::buffers;
 use super::errors::AttemptError;
+use super::existing::{pods_by_node, tracked_nodes};
 use super::options::SolveOptions;
 use super::pdb::PdbLimits;
 use super::pods::{is_owned_by_daemon_set, is_owned_by_node, is_provisionable};
-use super::preferences::Constraints;
-use super::prepare::{self, Candidate, Pool, World};
+use super::pools::{self, Pool};
+use super::prepare::{self, Candidate, World};
 use super::reuse::Reuse;
 use super::scheduler::{Placed, Scheduler};
 use super::solution::{
     Choice, DaemonGroup, EventText, ExistingNode, NodePoolState, NotConsidered, NotModelled, Outcome,
     PodDecision, Solution, Synced, TopologyConstraint, Unsynced,
 };
-use super::validation::validate;
+use super::ties::Tie;
+use super::validation::Validator;
 use super::volumes::Storage;
 use crate::model::{Pod, Snapshot, StateNode};
 use crate::provider::CloudProvider;
@@ -48,19 +50,19 @@ fn run(
     reuse: Option<&Reuse>,
 ) -> Solution {
     let waiting = unlaunched(snapshot, provider);
-    let mut pools = prepare::node_pools(snapshot, provider);
+    let mut pools = pools::node_pools(snapshot, provider);
     if !waiting.is_empty() {
         return Solution { synced: Synced::Waiting(waiting), ..nothing(&pools) };
     }
     let storage = Storage::new(&snapshot.objects);
-    let states = prepare::tracked_nodes(snapshot, provider, &storage);
-    let by_node = prepare::pods_by_node(snapshot);
+    let states = tracked_nodes(snapshot, provider, &storage);
+    let by_node = pods_by_node(snapshot);
     let world =
         World { snapshot, provider, options, storage: &storage, states: &states, by_node: &by_node, reuse };
     let virtual_pods = buffers::virtual_pods(snapshot);
 
     let (mut decisions, batch) = gather(&world, &virtual_pods);
-    if batch.is_empty() || !pools.iter().any(|pool| prepare::is_considered(&pool.eligibility)) {
+    if batch.is_empty() || !pools.iter().any(|pool| pools::is_considered(&pool.eligibility)) {
         for candidate in &batch {
             decisions[candidate.decision].outcome =
                 Outcome::Error { error: "no dynamic nodepools found".to_owned() };
@@ -110,10 +112,11 @@ fn gather<'a>(world: &World<'a, 'a>, virtual_pods: &'a [Pod]) -> (Vec<PodDecisio
     let mut unbound: Vec<usize> = (0..pods.len()).filter(|at| pods[*at].node_name.is_none()).collect();
     unbound.sort_by(by_name);
     let (mut decisions, mut batch) = (Vec::new(), Vec::new());
+    let mut validator = Validator::new(world.provider, world.storage);
     for at in unbound {
         let pod = &pods[at];
         let mut decision = undecided(pod, Some(at));
-        if let Some((outcome, event)) = refused(world, pod) {
+        if let Some((outcome, event)) = refused(world, &mut validator, pod) {
             decision.outcome = outcome;
             decision.event = event;
         } else {
@@ -160,7 +163,7 @@ fn undecided(pod: &Pod, pod_index: Option<usize>) -> PodDecision {
 }
 
 /// Why an unbound pod does not take part.
-fn refused(world: &World<'_, '_>, pod: &Pod) -> Option<(Outcome, EventText)> {
+fn refused(world: &World<'_, '_>, validator: &mut Validator<'_>, pod: &Pod) -> Option<(Outcome, EventText)> {
     if !is_provisionable(pod) {
         let why = if is_owned_by_daemon_set(pod) {
             NotConsidered::DaemonSetPod
@@ -173,7 +176,7 @@ fn refused(world: &World<'_, '_>, pod: &Pod) -> Option<(Outcome, EventText)> {
         };
         return Some((Outcome::NotConsidered(why), EventText::None));
     }
-    if let Err(refusal) = validate(pod, &Constraints::of(&pod.spec), world.provider, world.storage) {
+    if let Err(refusal) = validator.validate(pod) {
         let event = if refusal.silent { EventText::None } else { failed(&refusal.text) };
         return Some((Outcome::Ignored { error: format!("ignoring pod, {}", refusal.text) }, event));
     }
@@ -389,12 +392,20 @@ fn topology(scheduler: &Scheduler<'_>) -> Vec<TopologyConstraint> {
 }
 
 fn choices(scheduler: &Scheduler<'_>, moved: &[usize]) -> Vec<Choice> {
-    let choices = scheduler.choices.iter();
+    let choice = |decision: usize, (key, values): &Tie, turned_away: bool| Choice {
+        pod: moved[decision],
+        key: scheduler.interner.key_name(*key).clone(),
+        values: values.iter().map(|value| scheduler.interner.value_name(*key, *value).clone()).collect(),
+        turned_away,
+    };
+    let mut choices: Vec<Choice> =
+        scheduler.choices.iter().map(|(decision, tie)| choice(*decision, tie, false)).collect();
+    let mut others: Vec<Choice> = scheduler
+        .turned_away
+        .iter()
+        .flat_map(|(decision, ties)| ties.iter().map(move |tie| choice(*decision, tie, true)))
+        .collect();
+    others.sort_by(|a, b| (a.pod, &a.key, &a.values).cmp(&(b.pod, &b.key, &b.values)));
+    choices.extend(others);
     choices
-        .map(|(decision, key, values)| Choice {
-            pod: moved[*decision],
-            key: scheduler.interner.key_name(*key).clone(),
-            values: values.iter().map(|value| scheduler.interner.value_name(*key, *value).clone()).collect(),
-        })
-        .collect()
 }

@@ -1,4 +1,5 @@
-//! All topology constraints of a run: who states them, which pods they count, where the next pod may go.
+//! All topology constraints of a run: which pods they count, where the next pod may go. Who states them is in
+//! [`super::topology_owners`], what a new one begins with in [`super::topology_counts`].
 //!
 //! Mirrors karpenter: pkg/controllers/provisioning/scheduling/{topology,topologydomaingroup}.go. Pods are known here
 //! by their *label class* (namespace and labels): constraints see nothing else of them.
@@ -9,15 +10,9 @@ use compact_str::CompactString;
 use rustc_hash::FxHashMap;
 
 use super::packed::{HOSTNAME, Interner, Key, Open, ReqId, SetId, Value};
-use super::preferences::{Constraints, term_requirements};
 use super::solution::TopologyKind;
-use super::topology_group::{
-    FilterIdentity, Identity, NodeFilter, SelectorIdentity, TopologyGroup, odd_ones,
-};
-use crate::model::{
-    LabelSelector, Labels, Namespace, PodAffinityTerm, Requirements, SelectorExpression, Taint, Toleration,
-    TopologySpreadConstraint, tolerates_all,
-};
+use super::topology_group::{Identity, TopologyGroup};
+use crate::model::{Labels, Namespace, Taint, tolerates_all};
 
 /// A namespace with labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -88,13 +83,13 @@ struct Selecting {
 /// Everything that topology knows.
 pub(super) struct Topology<'a> {
     pub groups: Vec<TopologyGroup>,
-    index: [FxHashMap<Identity, usize>; 2],
-    classes: Vec<(CompactString, Labels)>,
+    pub index: [FxHashMap<Identity, usize>; 2],
+    pub classes: Vec<(CompactString, Labels)>,
     class_index: FxHashMap<(CompactString, Labels), LabelClass>,
     selecting: Vec<Selecting>,
     /// Per label class: pods bound to counted nodes.
-    bound: Vec<Vec<(usize, i32)>>,
-    universe: FxHashMap<Key, Rc<Vec<(Value, Vec<usize>)>>>,
+    pub bound: Vec<Vec<(usize, i32)>>,
+    pub universe: FxHashMap<Key, Rc<Vec<(Value, Vec<usize>)>>>,
     pub sources: Vec<DomainSource>,
     pub nodes: Vec<CountedNode<'a>>,
     /// Active machines with a Node: position in `nodes`, and the labels that count.
@@ -235,7 +230,14 @@ impl<'a> Topology<'a> {
         }
     }
 
-    fn filter_matches(&mut self, group: usize, taints: &[Taint], side: Side, interner: &Interner) -> bool {
+    /// Whether a node counts for a constraint; remembered per set of requirements.
+    pub(super) fn filter_matches(
+        &mut self,
+        group: usize,
+        taints: &[Taint],
+        side: Side,
+        interner: &Interner,
+    ) -> bool {
         let filter = &self.groups[group].filter;
         if let Some(tolerations) = &filter.tolerations
             && !tolerates_all(taints, tolerations)
@@ -252,244 +254,6 @@ impl<'a> Topology<'a> {
             .entry((group, side.set))
             .or_insert_with(|| terms.iter().any(|term| side.compatible(*term, Open::Nothing, interner)))
     }
-
-    /// Inverse constraints of a pod's required anti-affinity, created where they are new. `domain_of`: the node
-    /// the pod is bound to.
-    pub(super) fn own_inverse(
-        &mut self,
-        namespace: &CompactString,
-        constraints: &Constraints,
-        bound_to: Option<&Labels>,
-        interner: &mut Interner,
-    ) -> Vec<usize> {
-        let mut owned = Vec::new();
-        for term in &constraints.anti_affinity.required {
-            let Some(identity) =
-                self.affinity_identity(TopologyKind::AntiAffinity, namespace, term, interner)
-            else {
-                break;
-            };
-            let key = identity.key;
-            let group = self.find_or_create(
-                New {
-                    identity,
-                    inverse: true,
-                    selector: term.label_selector.clone(),
-                    min_domains: None,
-                    filter: NodeFilter::default(),
-                    all_domains: false,
-                },
-                &constraints.tolerations,
-                interner,
-            );
-            if let Some(domain) = bound_to.and_then(|labels| labels.get(&term.topology_key)) {
-                let domain = interner.value(key, domain);
-                self.groups[group].record(domain, interner);
-            }
-            owned.push(group);
-        }
-        owned.sort_unstable();
-        owned.dedup();
-        owned
-    }
-
-    /// Remembers that a bound pod owns inverse constraints.
-    pub(super) fn note_owner(&mut self, groups: &[usize], uid: &CompactString) {
-        self.bound_owners.extend(groups.iter().map(|group| (*group, uid.clone())));
-    }
-
-    /// Forward constraints of a pod as it stands, created and counted where they are new.
-    pub(super) fn own_forward(
-        &mut self,
-        namespace: &CompactString,
-        labels: &Labels,
-        constraints: &Constraints,
-        interner: &mut Interner,
-    ) -> Vec<usize> {
-        let mut owned = Vec::new();
-        for spread in &constraints.spreads {
-            if self.ignores_preferences && spread.when_unsatisfiable != "DoNotSchedule" {
-                continue;
-            }
-            let new = spread_group(namespace, labels, spread, constraints, interner);
-            owned.push(self.find_or_create(new, &constraints.tolerations, interner));
-        }
-        let kinds = [
-            (TopologyKind::Affinity, &constraints.affinity),
-            (TopologyKind::AntiAffinity, &constraints.anti_affinity),
-        ];
-        let mut created = Vec::new();
-        for (kind, affinity) in kinds {
-            let preferred = affinity.preferred.iter().map(|weighted| &weighted.pod_affinity_term);
-            let preferred = preferred.filter(|_| !self.ignores_preferences);
-            let terms: Vec<&PodAffinityTerm> = affinity.required.iter().chain(preferred).collect();
-            for term in terms {
-                match self.affinity_identity(kind, namespace, term, interner) {
-                    Some(identity) => created.push((identity, term.label_selector.clone())),
-                    None => return owned,
-                }
-            }
-        }
-        for (identity, selector) in created {
-            let new = New {
-                identity,
-                inverse: false,
-                selector,
-                min_domains: None,
-                filter: NodeFilter::default(),
-                all_domains: false,
-            };
-            owned.push(self.find_or_create(new, &constraints.tolerations, interner));
-        }
-        owned.sort_unstable();
-        owned.dedup();
-        owned
-    }
-
-    /// None = the namespace selector is invalid, which stops the controller from reading on.
-    fn affinity_identity(
-        &self,
-        kind: TopologyKind,
-        namespace: &CompactString,
-        term: &PodAffinityTerm,
-        interner: &mut Interner,
-    ) -> Option<Identity> {
-        let mut namespaces = match &term.namespace_selector {
-            None if term.namespaces.is_empty() => vec![namespace.clone()],
-            None => term.namespaces.to_vec(),
-            Some(selector) if !selector.is_valid() => return None,
-            Some(selector) => {
-                let all = self.namespaces.iter().map(|namespace| &namespace.metadata);
-                let selected = all.filter(|metadata| selector.matches(&metadata.labels));
-                selected
-                    .map(|metadata| metadata.name.clone())
-                    .chain(term.namespaces.iter().cloned())
-                    .collect()
-            }
-        };
-        namespaces.sort_unstable();
-        namespaces.dedup();
-        Some(Identity {
-            key: interner.key(&term.topology_key),
-            kind,
-            namespaces,
-            max_skew: i32::MAX,
-            filter: FilterIdentity::default(),
-            selector: SelectorIdentity::of(term.label_selector.as_ref()),
-        })
-    }
-
-    fn find_or_create(&mut self, new: New, tolerations: &[Toleration], interner: &mut Interner) -> usize {
-        let side = usize::from(new.inverse);
-        if let Some(group) = self.index[side].get(&new.identity) {
-            return *group;
-        }
-        let key = new.identity.key;
-        let mut group =
-            TopologyGroup::new(new.identity.clone(), new.inverse, new.selector, new.min_domains, new.filter);
-        for (domain, sources) in self.universe(key, interner).iter() {
-            let reachable =
-                || sources.iter().any(|source| tolerates_all(&self.sources[*source].taints, tolerations));
-            if new.all_domains || reachable() {
-                group.register(*domain, interner);
-            }
-        }
-        self.groups.push(group);
-        let position = self.groups.len() - 1;
-        self.index[side].insert(new.identity, position);
-        if !new.inverse {
-            self.count_existing(position, interner);
-        }
-        position
-    }
-
-    /// Domains that NodePools could make, with the NodePools that make them.
-    fn universe(&mut self, key: Key, interner: &mut Interner) -> Rc<Vec<(Value, Vec<usize>)>> {
-        if let Some(known) = self.universe.get(&key) {
-            return Rc::clone(known);
-        }
-        let mut domains: FxHashMap<Value, Vec<usize>> = FxHashMap::default();
-        if key != HOSTNAME {
-            for (position, source) in self.sources.iter().enumerate() {
-                let mut seen: Vec<Value> = Vec::new();
-                let mut last = None;
-                let base = interner.lookup(source.base, key);
-                for set in &source.types {
-                    let requirement = match (base, interner.lookup(*set, key)) {
-                        (Some(base), Some(mine)) => interner.intersection(base, mine),
-                        (Some(only), None) | (None, Some(only)) => only,
-                        (None, None) => continue,
-                    };
-                    if last.replace(requirement) != Some(requirement) {
-                        seen.extend(interner.get(requirement).values.iter().copied());
-                    }
-                }
-                if let Some(base) = base.filter(|base| !interner.get(*base).complement) {
-                    seen.extend(interner.get(base).values.iter().copied());
-                }
-                seen.sort_unstable();
-                seen.dedup();
-                seen.into_iter().for_each(|value| domains.entry(value).or_default().push(position));
-            }
-        }
-        let domains = Rc::new(domains.into_iter().collect::<Vec<_>>());
-        self.universe.insert(key, Rc::clone(&domains));
-        domains
-    }
-
-    /// Domains of nodes there are, and the pods on them.
-    fn count_existing(&mut self, position: usize, interner: &mut Interner) {
-        let key = self.groups[position].key();
-        let key_name = interner.key_name(key).clone();
-        for (node, labels) in self.active.clone() {
-            let Some(domain) = labels.get(&key_name) else { continue };
-            if self.counts_node(position, node, interner) {
-                let domain = interner.value(key, domain);
-                self.groups[position].register(domain, interner);
-            }
-        }
-        let everything = self.groups[position].selector.is_none();
-        for class in 0..self.classes.len() {
-            if self.bound[class].is_empty() {
-                continue;
-            }
-            let counts = if everything {
-                self.groups[position].identity.namespaces.binary_search(&self.classes[class].0).is_ok()
-            } else {
-                self.selects(position, LabelClass(class as u32))
-            };
-            if !counts {
-                continue;
-            }
-            for (node, count) in self.bound[class].clone() {
-                let counted = &self.nodes[node];
-                let domain = match counted.labels.get(&key_name) {
-                    Some(domain) => domain,
-                    None if key == HOSTNAME => counted.name,
-                    None => continue,
-                };
-                let domain = interner.value(key, domain);
-                if self.counts_node(position, node, interner) {
-                    (0..count).for_each(|_| self.groups[position].record(domain, interner));
-                }
-            }
-        }
-    }
-
-    /// Whether the node filter lets a Node count.
-    fn counts_node(&mut self, position: usize, node: usize, interner: &mut Interner) -> bool {
-        let filter = &self.groups[position].filter;
-        if filter.terms.is_none() && filter.tolerations.is_none() {
-            return true;
-        }
-        let counted = &mut self.nodes[node];
-        let set = *counted.set.get_or_insert_with(|| {
-            let labels = Requirements::from_labels(counted.labels, &interner.profile().clone());
-            interner.pack_set(&labels)
-        });
-        let taints = counted.taints;
-        self.filter_matches(position, taints, Side { set, host: None }, interner)
-    }
 }
 
 fn record_domains(group: &mut TopologyGroup, side: Side, everywhere: bool, interner: &Interner) {
@@ -505,91 +269,6 @@ fn record_domains(group: &mut TopologyGroup, side: Side, everywhere: bool, inter
     } else if let Some(only) = packed.single() {
         group.record(only, interner);
     }
-}
-
-struct New {
-    identity: Identity,
-    inverse: bool,
-    selector: Option<LabelSelector>,
-    min_domains: Option<i32>,
-    filter: NodeFilter,
-    /// Domains count whether or not the pod tolerates the NodePools that make them.
-    all_domains: bool,
-}
-
-fn spread_group(
-    namespace: &CompactString,
-    labels: &Labels,
-    spread: &TopologySpreadConstraint,
-    constraints: &Constraints,
-    interner: &mut Interner,
-) -> New {
-    let honors_affinity = spread.node_affinity_policy.as_deref().unwrap_or("Honor") == "Honor";
-    let ignores_taints = spread.node_taints_policy.as_deref().unwrap_or("Ignore") == "Ignore";
-    let mut selector = spread.label_selector.clone();
-    if let Some(selector) = &mut selector {
-        for key in &spread.match_label_keys {
-            if let Some(value) = labels.get(key) {
-                selector.match_expressions.push(SelectorExpression {
-                    key: key.clone(),
-                    operator: "In".into(),
-                    values: vec![value.into()],
-                });
-            }
-        }
-    }
-    let profile = interner.profile().clone();
-    let own = Requirements::from_labels(&constraints.node_selector, &profile);
-    let terms: Vec<Requirements> = match &constraints.required {
-        None => vec![own],
-        Some(terms) => terms
-            .iter()
-            .map(|term| {
-                let mut both = own.clone();
-                both.add_all(&term_requirements(term, &profile));
-                both
-            })
-            .collect(),
-    };
-    let filter_identity = FilterIdentity {
-        terms: odd_ones(terms.iter().map(|term| term.keys().map(CompactString::from).collect()).collect()),
-        policies: Some((honors_affinity, ignores_taints)),
-        tolerations: odd_ones(constraints.tolerations.iter().map(toleration_identity).collect()),
-    };
-    let filter = NodeFilter {
-        // A term without requirements lets every node count.
-        terms: (honors_affinity && !terms.iter().any(Requirements::is_empty) && !terms.is_empty())
-            .then(|| terms.iter().map(|term| interner.pack_set(term)).collect()),
-        tolerations: (!ignores_taints).then(|| constraints.tolerations.clone()),
-    };
-    New {
-        identity: Identity {
-            key: interner.key(&spread.topology_key),
-            kind: TopologyKind::Spread,
-            namespaces: vec![namespace.clone()],
-            max_skew: spread.max_skew,
-            filter: filter_identity,
-            selector: SelectorIdentity::of(selector.as_ref()),
-        },
-        inverse: false,
-        selector,
-        min_domains: spread.min_domains,
-        filter,
-        all_domains: ignores_taints,
-    }
-}
-
-fn toleration_identity(
-    toleration: &Toleration,
-) -> (CompactString, CompactString, CompactString, CompactString, Option<i64>) {
-    let given = |text: &Option<CompactString>| text.clone().unwrap_or_default();
-    (
-        given(&toleration.key),
-        given(&toleration.operator),
-        given(&toleration.value),
-        given(&toleration.effect),
-        toleration.toleration_seconds,
-    )
 }
 
 /// The requirement of a key on one side, the host name included.

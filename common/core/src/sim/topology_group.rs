@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use super::packed::{HOSTNAME, Interner, Key, ReqId, SetId, Value};
 use super::solution::TopologyKind;
+use super::ties::Ties;
 use crate::model::{LabelSelector, Toleration};
 
 /// What makes two constraints the same to the controller (quirk Q1): not minDomains, and of the node filter only
@@ -211,13 +212,8 @@ impl TopologyGroup {
             && self.empty_count == 0
     }
 
-    /// Where the next pod may go. `ties` takes domains that were as good as the chosen one.
-    pub(super) fn next_domains(
-        &self,
-        check: &Check,
-        interner: &Interner,
-        ties: &mut Vec<(Key, Vec<Value>)>,
-    ) -> Domains {
+    /// Where the next pod may go. `ties` settles which of equally good domains that is.
+    pub(super) fn next_domains(&self, check: &Check, interner: &Interner, ties: &mut Ties) -> Domains {
         match self.identity.kind {
             TopologyKind::Spread => self.next_spread(check, interner, ties),
             TopologyKind::Affinity => self.next_affinity(check, interner, ties),
@@ -225,7 +221,7 @@ impl TopologyGroup {
         }
     }
 
-    fn next_spread(&self, check: &Check, interner: &Interner, ties: &mut Vec<(Key, Vec<Value>)>) -> Domains {
+    fn next_spread(&self, check: &Check, interner: &Interner, ties: &mut Ties) -> Domains {
         let own = i32::from(check.selects_itself);
         let max_skew = self.identity.max_skew;
         if let Some(host) = check.host {
@@ -252,11 +248,10 @@ impl TopologyGroup {
                 }
             }
         }
-        if chosen.len() > 1 {
-            ties.push((self.identity.key, chosen.to_vec()));
-            chosen.truncate(1);
+        match ties.settle(self.identity.key, &chosen) {
+            Some(domain) => Domains::Some(SmallVec::from_slice(&[domain])),
+            None => Domains::None,
         }
-        if chosen.is_empty() { Domains::None } else { Domains::Some(chosen) }
     }
 
     fn least_count(&self, pod: Option<ReqId>, interner: &Interner) -> i32 {
@@ -271,12 +266,7 @@ impl TopologyGroup {
         if self.min_domains.is_some_and(|wanted| supported < wanted) { 0 } else { least }
     }
 
-    fn next_affinity(
-        &self,
-        check: &Check,
-        interner: &Interner,
-        ties: &mut Vec<(Key, Vec<Value>)>,
-    ) -> Domains {
+    fn next_affinity(&self, check: &Check, interner: &Interner, ties: &mut Ties) -> Domains {
         let all_empty = self.domain_count == self.empty_count;
         let populated = |domain: Value| allows(check.pod, domain, interner) && self.count(domain) > 0;
         if let Some(host) = check.host {
@@ -301,13 +291,11 @@ impl TopologyGroup {
             let of_pod = |domain: &&Value| allows(check.pod, **domain, interner);
             let of_both = |domain: &&Value| of_pod(domain) && allows(check.node, **domain, interner);
             let near: Vec<Value> = domains.iter().filter(of_both).copied().collect();
-            options.extend(near.first().copied());
-            options.extend(domains.iter().find(of_pod).copied());
+            let anywhere: Vec<Value> = domains.iter().filter(of_pod).copied().collect();
+            options.extend(ties.settle(self.identity.key, &near));
+            options.extend(ties.pick(&anywhere));
             options.sort_unstable();
             options.dedup();
-            if near.len() > 1 {
-                ties.push((self.identity.key, near));
-            }
         }
         if options.is_empty() { Domains::None } else { Domains::Some(options) }
     }

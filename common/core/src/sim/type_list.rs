@@ -2,8 +2,10 @@
 //! per amount of a resource.
 //!
 //! A *row* is one group of offerings of one type with the same allocatable resources; nearly every type has
-//! exactly one. What a set of requirements leaves is worked out once per set and remembered ([`Facts`]); what fits
-//! is an AND over the resources asked for. Mirrors karpenter: pkg/controllers/provisioning/scheduling/nodeclaim.go
+//! exactly one. Offerings differ in a handful of ways (zone × capacity type), so they are sorted into *kinds* of
+//! equal requirements: a set of requirements is compared with every kind, not with every offering. What a set
+//! leaves is worked out once per set and remembered ([`Facts`]); what fits is an AND over the resources asked
+//! for. Mirrors karpenter: pkg/controllers/provisioning/scheduling/nodeclaim.go
 //! (`filterInstanceTypesByRequirements`).
 
 use std::rc::Rc;
@@ -13,8 +15,9 @@ use rustc_hash::FxHashMap;
 
 use super::amounts::{Amounts, Columns};
 use super::bits::Bits;
-use super::packed::{Interner, Key, Open, ReqId, SetId};
-use crate::model::{InstanceType, LabelProfile, RuleSet};
+use super::offering_kinds::{Kinds, OfferingKind};
+use super::packed::{Interner, Key, Open, ReqId, SetId, Value};
+use crate::model::{InstanceType, LabelProfile, Offering, RuleSet, label_key};
 
 /// A list of instance types, packed.
 #[derive(Clone)]
@@ -27,6 +30,8 @@ pub(super) struct TypeList {
     pub capacity: Vec<Amounts>,
     /// Offerings of each type.
     pub offerings: Vec<Vec<PackedOffering>>,
+    /// The kinds of offerings.
+    kinds: Vec<OfferingKind>,
     rows: Vec<Row>,
     /// Rows are types: no type has offerings of different size.
     plain: bool,
@@ -39,6 +44,8 @@ pub(super) struct TypeList {
     launch_orders: FxHashMap<SetId, Rc<Vec<(usize, f64)>>>,
     /// Per column: types by descending capacity.
     largest: Vec<Vec<usize>>,
+    /// Types in byte order of their names.
+    pub by_name: Vec<usize>,
     keys: Vec<Key>,
 }
 
@@ -51,7 +58,8 @@ struct Row {
 /// One offering, packed.
 #[derive(Clone)]
 pub(super) struct PackedOffering {
-    pub set: SetId,
+    /// Position among the kinds of the list.
+    pub kind: usize,
     pub price: f64,
     pub available: bool,
     pub launchable: bool,
@@ -69,6 +77,8 @@ pub(super) struct Facts {
     pub offered_rows: Bits,
     /// The types of those rows.
     pub offered: Bits,
+    /// Kinds of offerings that agree.
+    pub kinds: Bits,
 }
 
 impl TypeList {
@@ -89,39 +99,44 @@ impl TypeList {
             .collect();
         keys.sort_unstable();
         keys.dedup();
-        let offerings = types
-            .iter()
-            .map(|of_type| {
-                let pack = |offering: &crate::model::Offering| {
-                    let reserved = offering.capacity_type() == Some("reserved");
-                    let reservation = reserved.then(|| {
-                        let id = offering.reservation_id(profile).unwrap_or_default();
-                        reservations.iter().position(|known| known == id).unwrap_or_else(|| {
-                            reservations.push(id.to_owned());
-                            reservations.len() - 1
-                        })
-                    });
-                    PackedOffering {
-                        set: interner.pack_set(&offering.requirements),
-                        price: offering.price,
-                        available: offering.available,
-                        launchable: if rules.full_reservations_stay_available() {
-                            offering.is_launchable()
-                        } else {
-                            offering.available
-                        },
-                        reserved,
-                        reservation,
-                        reservation_capacity: offering.reservation_capacity,
-                    }
-                };
-                of_type.offerings.iter().map(pack).collect()
-            })
-            .collect();
+        let capacity_type_key = interner.key(label_key::CAPACITY_TYPE);
+        let reserved_value = interner.value(capacity_type_key, "reserved");
+        let listed = Arc::clone(&types);
+        let mut kinds = Kinds::new(capacity_type_key);
+        let mut pack = |kind: usize, reserved: bool, offering: &Offering| {
+            let reservation = reserved.then(|| {
+                let id = offering.reservation_id(profile).unwrap_or_default();
+                reservations.iter().position(|known| known == id).unwrap_or_else(|| {
+                    reservations.push(id.to_owned());
+                    reservations.len() - 1
+                })
+            });
+            let is_full = reserved && offering.reservation_capacity <= 0;
+            PackedOffering {
+                kind,
+                price: offering.price,
+                available: offering.available,
+                launchable: offering.available && !(is_full && rules.full_reservations_stay_available()),
+                reserved,
+                reservation,
+                reservation_capacity: offering.reservation_capacity,
+            }
+        };
+        let mut offerings: Vec<Vec<PackedOffering>> = Vec::with_capacity(listed.len());
+        for of_type in listed.iter() {
+            let mut packed = Vec::with_capacity(of_type.offerings.len());
+            for offering in &of_type.offerings {
+                let kind = kinds.of(&offering.requirements, interner);
+                let reserved = kinds.kinds[kind].capacity_type == Some(reserved_value);
+                packed.push(pack(kind, reserved, offering));
+            }
+            offerings.push(packed);
+        }
         let mut list = Self {
             capacity: types.iter().map(|of_type| columns.row(&of_type.capacity)).collect(),
             requirements,
             offerings,
+            kinds: kinds.kinds,
             rows: Vec::new(),
             plain: true,
             sound: Bits::none(0),
@@ -130,10 +145,13 @@ impl TypeList {
             overlaps: FxHashMap::default(),
             launch_orders: FxHashMap::default(),
             largest: Vec::new(),
+            by_name: Vec::new(),
             keys,
             types,
         };
         list.build_rows(columns, rules);
+        list.by_name = (0..list.len()).collect();
+        list.by_name.sort_by(|a, b| list.types[*a].name.cmp(&list.types[*b].name));
         list.largest = (0..columns.len())
             .map(|column| {
                 let mut order: Vec<usize> = (0..list.len()).collect();
@@ -155,20 +173,29 @@ impl TypeList {
             }
         }
         self.plain = self.rows.len() == self.types.len();
+        self.kinds.iter_mut().for_each(|kind| kind.rows = Bits::none(self.rows.len()));
+        for (position, row) in self.rows.iter().enumerate() {
+            for offering in &row.offerings {
+                let kind = self.offerings[row.type_index][*offering].kind;
+                self.kinds[kind].rows.insert(position);
+            }
+        }
         self.sound = Bits::none(self.rows.len());
         sound.iter().enumerate().filter(|(_, sound)| **sound).for_each(|(row, _)| self.sound.insert(row));
         self.fitting = (0..columns.len())
             .map(|column| {
-                let mut amounts: Vec<i128> = allocatable.iter().map(|row| row[column]).collect();
-                amounts.sort_unstable();
-                amounts.dedup();
-                let with_at_least = |least: i128| {
-                    let mut bits = Bits::none(self.rows.len());
-                    let rows = allocatable.iter().enumerate();
-                    rows.filter(|(_, row)| row[column] >= least).for_each(|(row, _)| bits.insert(row));
-                    (least, bits)
-                };
-                amounts.into_iter().map(with_at_least).collect()
+                let mut order: Vec<(i128, usize)> =
+                    allocatable.iter().enumerate().map(|(row, amounts)| (amounts[column], row)).collect();
+                order.sort_unstable();
+                // From the largest amount down: each step has the rows of the one above and its own.
+                let mut steps: Vec<(i128, Bits)> = Vec::new();
+                let mut so_far = Bits::none(self.rows.len());
+                for same in order.chunk_by(|a, b| a.0 == b.0).rev() {
+                    same.iter().for_each(|(_, row)| so_far.insert(*row));
+                    steps.push((same[0].0, so_far.clone()));
+                }
+                steps.reverse();
+                steps
             })
             .collect();
     }
@@ -183,6 +210,12 @@ impl TypeList {
         self.types.len()
     }
 
+    /// The type of a name.
+    pub(super) fn named(&self, name: &str) -> Option<&InstanceType> {
+        let at = self.by_name.binary_search_by(|at| self.types[*at].name.as_str().cmp(name)).ok()?;
+        Some(&self.types[self.by_name[at]])
+    }
+
     /// What a set of requirements leaves; worked out once per set.
     pub(super) fn facts(&mut self, set: SetId, interner: &Interner) -> Rc<Facts> {
         if let Some(facts) = self.facts.get(&set) {
@@ -194,20 +227,16 @@ impl TypeList {
                 compatible.keep(&self.overlapping(*member, interner));
             }
         }
+        let mut kinds = Bits::none(self.kinds.len());
         let mut offered_rows = Bits::none(self.rows.len());
-        let mut offered = Bits::none(self.len());
-        for (position, row) in self.rows.iter().enumerate() {
-            let offerings = &self.offerings[row.type_index];
-            let any = row
-                .offerings
-                .iter()
-                .any(|offering| interner.compatible(set, offerings[*offering].set, Open::WellKnown));
-            if any {
-                offered_rows.insert(position);
-                offered.insert(row.type_index);
+        for (position, kind) in self.kinds.iter().enumerate() {
+            if interner.compatible(set, kind.set, Open::WellKnown) {
+                kinds.insert(position);
+                offered_rows.extend(&kind.rows);
             }
         }
-        let facts = Rc::new(Facts { compatible, offered_rows, offered });
+        let offered = self.types_of(offered_rows.clone());
+        let facts = Rc::new(Facts { compatible, offered_rows, offered, kinds });
         self.facts.insert(set, Rc::clone(&facts));
         facts
     }
@@ -243,6 +272,11 @@ impl TypeList {
                 None => return Bits::none(self.len()),
             }
         }
+        self.types_of(rows)
+    }
+
+    /// The types of some rows.
+    fn types_of(&self, rows: Bits) -> Bits {
         if self.plain {
             return rows;
         }
@@ -257,8 +291,8 @@ impl TypeList {
         if let Some(order) = self.launch_orders.get(&set) {
             return Rc::clone(order);
         }
-        let mut order: Vec<(usize, f64)> =
-            (0..self.len()).map(|at| (at, self.price(at, set, interner))).collect();
+        let kinds = &self.facts(set, interner).kinds;
+        let mut order: Vec<(usize, f64)> = (0..self.len()).map(|at| (at, self.price(at, kinds))).collect();
         order.sort_by(|a, b| {
             a.1.total_cmp(&b.1).then_with(|| self.types[a.0].name.cmp(&self.types[b.0].name))
         });
@@ -267,13 +301,40 @@ impl TypeList {
         order
     }
 
-    /// Price a type sorts by under these requirements; infinite where nothing can be launched.
-    fn price(&self, type_index: usize, set: SetId, interner: &Interner) -> f64 {
+    /// Price a type sorts by where these kinds of offerings agree; infinite where nothing can be launched.
+    fn price(&self, type_index: usize, kinds: &Bits) -> f64 {
         self.offerings[type_index]
             .iter()
-            .filter(|offering| offering.launchable && interner.compatible(set, offering.set, Open::WellKnown))
+            .filter(|offering| offering.launchable && kinds.contains(offering.kind))
             .map(|offering| offering.price)
             .fold(f64::INFINITY, f64::min)
+    }
+
+    /// Capacity types in which one of the given types can be launched; an offering without one counts as none.
+    /// Cost: offerings of the types, less as soon as every kind was met.
+    pub(super) fn capacity_types(
+        &mut self,
+        types: impl Iterator<Item = usize>,
+        set: SetId,
+        interner: &Interner,
+    ) -> Vec<Option<Value>> {
+        let facts = self.facts(set, interner);
+        let mut missing = facts.kinds.clone();
+        let mut met: Vec<Option<Value>> = Vec::new();
+        for of_type in types {
+            for offering in self.offerings[of_type].iter().filter(|offering| offering.launchable) {
+                if missing.contains(offering.kind) {
+                    missing.remove(offering.kind);
+                    met.push(self.kinds[offering.kind].capacity_type);
+                }
+            }
+            if missing.is_empty() {
+                break;
+            }
+        }
+        met.sort_unstable();
+        met.dedup();
+        met
     }
 
     /// Keys with minValues that `types` cannot meet, by name, with the number of values there are.

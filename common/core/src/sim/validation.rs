@@ -2,11 +2,14 @@
 //!
 //! Mirrors karpenter: pkg/controllers/provisioning/provisioner.go (`Validate`) and pkg/apis/v1/nodeclaim_validation.go.
 
+use std::sync::Arc;
+
 use compact_str::CompactString;
+use rustc_hash::FxHashMap;
 
 use super::preferences::Constraints;
 use super::volumes::Storage;
-use crate::model::{LabelProfile, Operator, Pod, label_key, parse_integer};
+use crate::model::{LabelProfile, Operator, Pod, PodSpec, label_key, parse_integer};
 use crate::provider::CloudProvider;
 
 /// Why a pod is ignored.
@@ -18,40 +21,65 @@ pub(super) struct Refusal {
     pub silent: bool,
 }
 
-/// All that is wrong with a pod.
-pub(super) fn validate(
-    pod: &Pod,
-    constraints: &Constraints,
-    provider: &dyn CloudProvider,
-    storage: &Storage<'_>,
-) -> Result<(), Refusal> {
-    let profile = provider.labels();
-    let mut errors = Vec::new();
+/// Checks pods. What the spec alone says is worked out once per spec: pods of one owner share theirs.
+pub(super) struct Validator<'w> {
+    provider: &'w dyn CloudProvider,
+    storage: &'w Storage<'w>,
+    of_specs: FxHashMap<*const PodSpec, SpecErrors>,
+}
+
+/// What is wrong with a spec.
+struct SpecErrors {
+    texts: Vec<String>,
+    avoids: bool,
+}
+
+impl<'w> Validator<'w> {
+    pub(super) fn new(provider: &'w dyn CloudProvider, storage: &'w Storage<'w>) -> Self {
+        Self { provider, storage, of_specs: FxHashMap::default() }
+    }
+
+    /// All that is wrong with a pod. The specs of all pods must live as long as this.
+    pub(super) fn validate(&mut self, pod: &Pod) -> Result<(), Refusal> {
+        let of_spec = self
+            .of_specs
+            .entry(Arc::as_ptr(&pod.spec))
+            .or_insert_with(|| spec_errors(&pod.spec, self.provider.labels()));
+        let of_claims = self.storage.validate(pod, self.provider);
+        if of_spec.texts.is_empty() && of_claims.is_ok() {
+            return Ok(());
+        }
+        let mut errors = of_spec.texts.clone();
+        errors.extend(of_claims.err());
+        Err(Refusal { text: errors.join("; "), silent: of_spec.avoids })
+    }
+}
+
+fn spec_errors(spec: &PodSpec, profile: &LabelProfile) -> SpecErrors {
+    let constraints = Constraints::of(spec);
+    let mut texts = Vec::new();
     let avoids = constraints
         .requirements(profile)
         .get(label_key::NODE_POOL)
         .is_some_and(|requirement| requirement.operator() == Operator::DoesNotExist);
     if avoids {
-        errors.push(format!(
+        texts.push(format!(
             "configured to not run on a Karpenter provisioned node (requirement={} DoesNotExist)",
             label_key::NODE_POOL
         ));
     }
     for (key, value) in constraints.node_selector.iter() {
-        check(key, "In", &[value.into()], profile, &mut errors);
+        check(key, "In", &[value.into()], profile, &mut texts);
     }
     for term in constraints.required.iter().flatten() {
         if !term.match_fields.is_empty() {
-            errors.push("node selector term with matchFields is not supported".to_owned());
+            texts.push("node selector term with matchFields is not supported".to_owned());
         }
         for expression in &term.match_expressions {
-            check(&expression.key, &expression.operator, &expression.values, profile, &mut errors);
+            check(&expression.key, &expression.operator, &expression.values, profile, &mut texts);
         }
     }
-    if let Err(error) = storage.validate(pod, provider) {
-        errors.push(error);
-    }
-    if errors.is_empty() { Ok(()) } else { Err(Refusal { text: errors.join("; "), silent: avoids }) }
+    SpecErrors { texts, avoids }
 }
 
 const OPERATORS: [&str; 8] = ["Gte", "Lte", "In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"];

@@ -1,19 +1,24 @@
 //! Compares our answer with Karpenter's: NodeClaims, which pods share a node, and the words about the others.
 //!
 //! Names of NodeClaims are Karpenter's own, so NodeClaims are paired by what they ask for, and nodes by the owners of
-//! their pods: pods of one owner are alike, and which of them goes where is arbitrary. Where our answer says that a
-//! label was a tie, any of the values that tied will do.
+//! their pods: pods of one owner are alike, and which of them goes where is arbitrary. Where our answer says that
+//! something was a tie, the simulator's answers for other ways to settle it will do as well.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use karp_core::sim::TieBreak;
 use serde_json::{Value, json};
 
 use super::observed::{Observed, Word};
-use super::ours::{Ours, Place};
+use super::ours::{Ours, Place, Recording};
+use super::placeholders::Placeholders;
 
 /// Karpenter sends at most this many `Nominated` events at once: pods beyond may have no word.
 const EVENTS_AT_ONCE: usize = 10;
+
+/// Ways to settle ties that are tried.
+const OTHER_ANSWERS: u64 = 500;
 
 /// What came of a comparison.
 #[derive(Debug)]
@@ -22,7 +27,7 @@ pub(crate) struct Comparison {
     pub(crate) claims: usize,
     /// Pods whose word was compared.
     pub(crate) pods: usize,
-    /// Whether Karpenter took another value of a tie than we name first.
+    /// Whether Karpenter settled a tie otherwise than we do.
     pub(crate) is_tie: bool,
     /// What differs; empty = it agrees.
     pub(crate) differences: Vec<String>,
@@ -44,32 +49,39 @@ impl Comparison {
     }
 }
 
-/// Compares them.
-pub(crate) fn compare(ours: &Ours, theirs: &Observed) -> Comparison {
-    let exact = compare_with(ours, theirs, &BTreeMap::new());
-    if exact.differences.is_empty() || ours.ties.is_empty() {
+/// Compares our answer with theirs. Where ours says that something was a tie, any way to settle the ties will do,
+/// and nothing else: each is another run of the simulator.
+pub(crate) fn compare(recording: &Recording, theirs: &Observed) -> Comparison {
+    let canonical = recording.preview(TieBreak::Smallest);
+    let exact = compare_one(&canonical, theirs);
+    if exact.differences.is_empty() || !canonical.has_ties {
         return exact;
     }
-    let ties: BTreeMap<&str, BTreeSet<&str>> = ours
-        .ties
-        .iter()
-        .map(|(key, values)| (key.as_str(), values.iter().map(String::as_str).collect()))
-        .collect();
-    let tied = compare_with(ours, theirs, &ties);
-    if tied.differences.is_empty() { Comparison { is_tie: true, ..tied } } else { exact }
+    let mut others =
+        (0..OTHER_ANSWERS).map(|seed| compare_one(&recording.preview(TieBreak::Seeded(seed)), theirs));
+    match others.find(|other| other.differences.is_empty()) {
+        Some(tied) => Comparison { is_tie: true, ..tied },
+        None => exact,
+    }
 }
 
-type Ties<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
-
-fn compare_with(ours: &Ours, theirs: &Observed, ties: &Ties<'_>) -> Comparison {
+fn compare_one(ours: &Ours, theirs: &Observed) -> Comparison {
     let mut differences = Vec::new();
-    let our_claims: Vec<String> = ours.claims.iter().map(|claim| signature(claim, ties)).collect();
+    let our_claims: Vec<String> = ours.claims.iter().map(signature).collect();
     let their_claims: BTreeMap<&str, String> =
-        theirs.claims.iter().map(|(name, claim)| (name.as_str(), signature(claim, ties))).collect();
+        theirs.claims.iter().map(|(name, claim)| (name.as_str(), signature(claim))).collect();
     compare_claims(&our_claims, their_claims.values(), &mut differences);
     compare_labels(ours, theirs, &mut differences);
     let named = theirs.pods.values().filter(|word| **word != Word::Silent).count();
     let is_complete = named < EVENTS_AT_ONCE;
+    let our_hosts = Placeholders::of(ours.pods.values().filter_map(|place| match place {
+        Place::Failed(text) => Some(text.as_str()),
+        _ => None,
+    }));
+    let their_hosts = Placeholders::of(theirs.pods.values().filter_map(|word| match word {
+        Word::Failed(text) => Some(text.as_str()),
+        _ => None,
+    }));
     let mut our_nodes: Nodes = BTreeMap::new();
     let mut their_nodes: Nodes = BTreeMap::new();
     for (pod, word) in &theirs.pods {
@@ -83,7 +95,8 @@ fn compare_with(ours: &Ours, theirs: &Observed, ties: &Ties<'_>) -> Comparison {
             (Place::Existing(node), Word::Nominated(_) | Word::Silent) => {
                 add(&mut our_nodes, node, node, owner);
             }
-            (Place::Failed(text), Word::Failed(said)) if text == said => {}
+            (Place::Failed(text), Word::Failed(said))
+                if our_hosts.ranked(text) == their_hosts.ranked(said) => {}
             (Place::Silent, Word::Silent) => {}
             (Place::Failed(_), Word::Silent) if !is_complete => {}
             (place, word) => differences.push(format!("pod {pod}: we say {place:?}\n    Karpenter {word:?}")),
@@ -114,7 +127,7 @@ fn add(nodes: &mut Nodes, name: &str, what: &str, owner: &str) {
 }
 
 /// What a NodeClaim asks for, as one text: equal texts are equal NodeClaims.
-fn signature(claim: &Value, ties: &Ties<'_>) -> String {
+fn signature(claim: &Value) -> String {
     let spec = &claim["spec"];
     let mut requirements: Vec<String> = spec["requirements"]
         .as_array()
@@ -125,14 +138,11 @@ fn signature(claim: &Value, ties: &Ties<'_>) -> String {
             let mut values: Vec<&str> =
                 requirement["values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             values.sort_unstable();
-            if ties.get(key).is_some_and(|tied| values.iter().all(|value| tied.contains(value))) {
-                values = vec!["one of a tie"];
-            }
             json!([key, requirement["operator"], values, requirement["minValues"]]).to_string()
         })
         .collect();
     requirements.sort();
-    json!({
+    let asked = json!({
         "nodePool": claim["metadata"]["labels"]["karpenter.sh/nodepool"],
         "requirements": requirements,
         "requests": spec["resources"]["requests"],
@@ -140,8 +150,21 @@ fn signature(claim: &Value, ties: &Ties<'_>) -> String {
         "startupTaints": spec["startupTaints"],
         "nodeClassRef": spec["nodeClassRef"],
         "terminationGracePeriod": spec["terminationGracePeriod"],
-    })
-    .to_string()
+    });
+    sorted(&asked).to_string()
+}
+
+/// With the fields of every object in order: two servers need not write them alike.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields: BTreeMap<&String, Value> =
+                fields.iter().map(|(name, value)| (name, sorted(value))).collect();
+            json!(fields)
+        }
+        Value::Array(values) => values.iter().map(sorted).collect(),
+        plain => plain.clone(),
+    }
 }
 
 fn compare_claims<'a>(

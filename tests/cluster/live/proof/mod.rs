@@ -9,6 +9,7 @@
 mod compare;
 mod observed;
 mod ours;
+mod placeholders;
 mod random;
 mod scenario;
 mod stage;
@@ -20,7 +21,7 @@ use anyhow::{Context, Result, ensure};
 use karp_cluster::servers::KarpenterServer;
 
 use observed::Observed;
-use ours::Ours;
+use ours::Recording;
 
 pub(crate) use scenario::{Scenario, all};
 pub(crate) use stage::record;
@@ -34,8 +35,8 @@ pub(crate) fn prove(folder: &Path) -> Result<()> {
     let types = KarpenterServer::kwok()?.instance_types.context("the KWOK provider's instance types")?;
     let answer = fs::read(folder.join("karpenter.json"))?;
     let theirs = Observed::from_json(&serde_json::from_slice(&answer)?);
-    let ours = Ours::of(&folder.join("dump.json"), &types)?;
-    let comparison = compare::compare(&ours, &theirs);
+    let recording = Recording::read(&folder.join("dump.json"), &types)?;
+    let comparison = compare::compare(&recording, &theirs);
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     ensure!(
         comparison.differences.is_empty(),

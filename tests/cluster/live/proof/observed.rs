@@ -1,9 +1,10 @@
 //! What Karpenter did with a batch, read from the objects it created and the events it published.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use jiff::{SignedDuration, Timestamp};
 use karp_cluster::{ControlPlane, wait};
 use serde_json::{Value, json};
 
@@ -14,6 +15,9 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 /// How long after the last word nothing more is expected: a batch's events come within a second.
 const QUIET: Duration = Duration::from_secs(4);
+
+/// Within this time, in whole seconds, the NodeClaims of one batch are created.
+const ONE_BATCH: SignedDuration = SignedDuration::from_secs(2);
 
 /// Karpenter's answer.
 pub(crate) struct Observed {
@@ -65,6 +69,17 @@ impl Observed {
             .map(|claim| (text(&claim["metadata"]["name"]), claim.clone()))
             .collect();
         Ok(Self { claims, pods })
+    }
+
+    /// Whether NodeClaims came at different times: those of one batch are created at once.
+    pub(crate) fn is_parted(&self) -> bool {
+        let times: BTreeSet<Timestamp> = self
+            .claims
+            .values()
+            .filter_map(|claim| claim["metadata"]["creationTimestamp"].as_str()?.parse().ok())
+            .collect();
+        let (Some(first), Some(last)) = (times.first(), times.last()) else { return false };
+        last.duration_since(*first) > ONE_BATCH
     }
 
     /// Reads what was left in an evidence folder.

@@ -5,13 +5,20 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use jiff::Timestamp;
-use karp_common::catalog::{ProviderOptions, choose_provider};
+use karp_common::catalog::{Provider, ProviderOptions, choose_provider};
 use karp_common::snapshot::{Input, read};
 use karp_common::term::{Out, Style};
+use karp_core::model::Snapshot;
 use karp_core::preview::preview;
 use karp_core::provider::CloudProvider;
-use karp_core::sim::{EventText, Outcome, SolveOptions, Synced, solve};
+use karp_core::sim::{EventText, Outcome, SolveOptions, Synced, TieBreak, solve};
 use serde_json::{Value, json};
+
+/// A recorded cluster, read once.
+pub(crate) struct Recording {
+    snapshot: Snapshot,
+    provider: Provider,
+}
 
 /// Our answer.
 pub(crate) struct Ours {
@@ -19,8 +26,8 @@ pub(crate) struct Ours {
     pub(crate) claims: Vec<Value>,
     /// Every pod of the batch, by `namespace/name`.
     pub(crate) pods: BTreeMap<String, Place>,
-    /// Label keys whose value was a tie, with the values that tied.
-    pub(crate) ties: BTreeMap<String, Vec<String>>,
+    /// Whether the report says `one of`: something was a tie.
+    pub(crate) has_ties: bool,
     /// Owner of every pod: those of one owner are alike.
     pub(crate) owners: BTreeMap<String, String>,
 }
@@ -38,9 +45,9 @@ pub(crate) enum Place {
     Silent,
 }
 
-impl Ours {
-    /// Previews a dump.
-    pub(crate) fn of(dump: &Path, instance_types: &Path) -> Result<Self> {
+impl Recording {
+    /// Reads a dump.
+    pub(crate) fn read(dump: &Path, instance_types: &Path) -> Result<Self> {
         let (mut out, captured) = Out::captured(Style::PIPE, Timestamp::now());
         let input = Input { from: vec![dump.display().to_string()], ..Input::default() };
         let failed = |error: karp_core::report::Error| anyhow!("{error}\n{}", captured.stderr());
@@ -49,15 +56,21 @@ impl Ours {
             instance_types: Some(instance_types.to_owned()),
             ..ProviderOptions::at(snapshot.taken_at)
         };
-        let chosen = choose_provider(&snapshot, &options).map_err(failed)?;
-        let solution = solve(&snapshot, &chosen.provider, &SolveOptions::guessed(&snapshot));
-        let report = preview(&snapshot, &solution, chosen.provider.labels());
-        let claims = report
-            .node_claims
-            .iter()
-            .map(|node| Ok(json!({"metadata": node.object.metadata, "spec": node.object.spec})))
-            .collect::<Result<Vec<Value>>>()?;
-        let mut ours = Self { claims, pods: BTreeMap::new(), ties: BTreeMap::new(), owners: BTreeMap::new() };
+        let provider = choose_provider(&snapshot, &options).map_err(failed)?.provider;
+        Ok(Self { snapshot, provider })
+    }
+
+    /// Previews it, with ties settled so.
+    pub(crate) fn preview(&self, ties: TieBreak) -> Ours {
+        let Self { snapshot, provider } = self;
+        let options = SolveOptions { ties, ..SolveOptions::guessed(snapshot) };
+        let solution = solve(snapshot, provider, &options);
+        let report = preview(snapshot, &solution, provider.labels());
+        let claims = report.node_claims.iter();
+        let claims = claims.map(|node| json!({"metadata": node.object.metadata, "spec": node.object.spec}));
+        let has_ties = report.uncertain.iter().any(|word| word == "one-of");
+        let mut ours =
+            Ours { claims: claims.collect(), pods: BTreeMap::new(), has_ties, owners: BTreeMap::new() };
         for decision in &solution.pods {
             let name = format!("{}/{}", decision.namespace, decision.name);
             let place = match (&decision.outcome, &decision.event) {
@@ -79,10 +92,6 @@ impl Ours {
                 ours.pods.entry(name).or_insert(Place::Silent);
             }
         }
-        for choice in &solution.choices {
-            let values = choice.values.iter().map(ToString::to_string);
-            ours.ties.entry(choice.key.to_string()).or_default().extend(values);
-        }
-        Ok(ours)
+        ours
     }
 }

@@ -24,7 +24,7 @@ pub(crate) fn scenario(seed: u64) -> Scenario {
     let workloads: Vec<Value> = (0..2 + dice.below(5)).map(|number| deployment(&mut dice, number)).collect();
     Scenario {
         name: format!("random-{seed:02}"),
-        environment: std::collections::BTreeMap::new(),
+        environment: super::scenario::patience(),
         is_ready: true,
         is_in_flight: false,
         before: Phase::default(),

@@ -60,18 +60,22 @@ pub(crate) fn all() -> Result<Vec<Scenario>> {
     Ok(scenarios)
 }
 
+/// Settings of every scenario: a batch stays open for longer than a second, or a busy machine parts it.
+pub(super) fn patience() -> BTreeMap<String, String> {
+    let settings = [("BATCH_IDLE_DURATION", "3s"), ("BATCH_MAX_DURATION", "20s")];
+    settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+}
+
 impl Scenario {
     /// Reads the head comments and parts the objects.
     pub(crate) fn parse(name: String, text: &str) -> Self {
         let head = |key: &str| {
             text.lines().find_map(|line| line.strip_prefix("# ")?.strip_prefix(key)).map(str::trim)
         };
-        let environment = head("env:")
-            .unwrap_or_default()
-            .split_whitespace()
-            .filter_map(|pair| pair.split_once('='))
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .collect();
+        let mut environment = patience();
+        let own = head("env:").unwrap_or_default().split_whitespace();
+        let own = own.filter_map(|pair| pair.split_once('='));
+        environment.extend(own.map(|(key, value)| (key.to_owned(), value.to_owned())));
         let (before, batch) = text.split_once("\n# then").unwrap_or(("", text));
         Self {
             name,

@@ -17,9 +17,17 @@ kind: KWOKNodeClass
 metadata: {name: default}
 ";
 
+/// What came of a play.
+pub(crate) struct Played {
+    /// Where the evidence was left.
+    pub(crate) folder: PathBuf,
+    /// Whether Karpenter took the batch in several parts, which is another question than the one asked.
+    pub(crate) is_parted: bool,
+}
+
 /// Plays the scenario with a Karpenter that runs with its settings, in an empty cluster, and leaves
-/// the cluster as Karpenter found it and what it made of it in the scenario's folder, which is returned.
-pub(crate) fn record(plane: &ControlPlane, karpenter: &Karpenter, scenario: &Scenario) -> Result<PathBuf> {
+/// the cluster as Karpenter found it and what it made of it in the scenario's folder.
+pub(crate) fn record(plane: &ControlPlane, karpenter: &Karpenter, scenario: &Scenario) -> Result<Played> {
     let kubectl = plane.kubectl();
     kubectl.create(NODE_CLASS)?;
     create(&kubectl, &scenario.before.surroundings)?;
@@ -47,7 +55,7 @@ pub(crate) fn record(plane: &ControlPlane, karpenter: &Karpenter, scenario: &Sce
     fs::write(folder.join("dump.json"), &dump)?;
     let observed = Observed::collect(plane, &serde_json::from_slice(&dump)?)?;
     fs::write(folder.join("karpenter.json"), serde_json::to_vec_pretty(&observed.to_json())?)?;
-    Ok(folder)
+    Ok(Played { folder, is_parted: observed.is_parted() })
 }
 
 /// Creates the batch and returns the cluster as Karpenter will find it.

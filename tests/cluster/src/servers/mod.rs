@@ -1,6 +1,6 @@
 //! The server binaries: found, or built once into a cache folder that later runs reuse.
 //!
-//! Four Go modules of ours pin the versions (`servers/*/go.mod`, `go.sum`) and hold nothing else.
+//! Go modules of ours pin the versions (`servers/*/go.mod`, `go.sum`) and hold nothing else.
 //! Each has a folder of its own in the cache, keyed by its two files, so that a changed pin rebuilds
 //! one module. CRDs and KWOK's stages lie in those Go modules too; they are copied beside the binaries,
 //! so that a warm run needs no Go.
@@ -81,6 +81,26 @@ impl Servers {
             kwok: nodes.binary("kwok"),
             stages: nodes.asset_files("stages")?,
         })
+    }
+}
+
+/// krew as users have it, and the checker that its index runs on every manifest.
+#[derive(Clone, Debug)]
+pub struct Krew {
+    /// To be called as `kubectl-krew`.
+    pub krew: PathBuf,
+    /// `validate-krew-manifest`.
+    pub checker: PathBuf,
+}
+
+impl Krew {
+    /// Builds both where they are missing.
+    ///
+    /// # Errors
+    /// Go is missing or the build fails.
+    pub fn build_or_reuse() -> Result<Self> {
+        let module = build::ensure_all(Module::Krew)?;
+        Ok(Self { krew: module.binary("krew"), checker: module.binary("validate-krew-manifest") })
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is in each of our four Go modules.
+//! What is in each of our Go modules.
 
 use std::path::PathBuf;
 
@@ -20,6 +20,8 @@ pub enum Module {
     Karpenter,
     /// Karpenter with the real AWS provider.
     KarpenterAws,
+    /// krew, and the checker of its index.
+    Krew,
 }
 
 /// A Go command and the name that `go build` gives its binary.
@@ -51,6 +53,7 @@ impl Module {
             Self::Nodes => "nodes",
             Self::Karpenter => "karpenter",
             Self::KarpenterAws => "karpenter-aws",
+            Self::Krew => "krew",
         }
     }
 
@@ -73,6 +76,9 @@ impl Module {
                 include_str!("../../servers/karpenter-aws/go.mod"),
                 include_str!("../../servers/karpenter-aws/go.sum"),
             ],
+            Self::Krew => {
+                [include_str!("../../servers/krew/go.mod"), include_str!("../../servers/krew/go.sum")]
+            }
         }
     }
 
@@ -97,6 +103,13 @@ impl Module {
             Self::KarpenterAws => {
                 &[Tool { package: "github.com/aws/karpenter-provider-aws/kwok", binary: "kwok" }]
             }
+            Self::Krew => &[
+                Tool { package: "sigs.k8s.io/krew/cmd/krew", binary: "krew" },
+                Tool {
+                    package: "sigs.k8s.io/krew/cmd/validate-krew-manifest",
+                    binary: "validate-krew-manifest",
+                },
+            ],
         }
     }
 
@@ -107,7 +120,7 @@ impl Module {
         const KARPENTER: &str = "sigs.k8s.io/karpenter";
         const AWS: &str = "github.com/aws/karpenter-provider-aws";
         match self {
-            Self::Kubernetes => &[],
+            Self::Kubernetes | Self::Krew => &[],
             Self::Nodes => &[
                 Asset { folder: "stages", module: KWOK, path: "kustomize/stage/node/fast" },
                 Asset { folder: "stages", module: KWOK, path: "kustomize/stage/node/heartbeat-with-lease" },
@@ -139,7 +152,7 @@ impl Module {
                     "{strip} -X {variable}.gitVersion={version} -X {variable}.gitMajor={major} -X {variable}.gitMinor={minor}"
                 )
             }
-            Self::Nodes => strip.to_owned(),
+            Self::Nodes | Self::Krew => strip.to_owned(),
             Self::Karpenter | Self::KarpenterAws => {
                 let version = self.pinned("sigs.k8s.io/karpenter")?;
                 format!(

@@ -51,6 +51,7 @@ fn claim(recorded: &Value, instance_type: &str) -> Result<NodeClaim> {
                 values: vec![value.into()],
                 min_values: None,
             })
-            .to_vec();
+            .into_iter()
+            .collect();
     Ok(claim)
 }

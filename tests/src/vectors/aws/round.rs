@@ -201,7 +201,7 @@ impl<'a> Round<'a> {
     fn price(&self, claim: &NewNodeClaim, name: &str) -> Option<f64> {
         let pool = self.solution.node_pools.iter().find(|pool| pool.name == claim.node_pool)?;
         let each = pool.instance_types.iter().find(|each| each.name == name)?;
-        let mut requirements: Requirements = claim.requirements.clone();
+        let mut requirements: Requirements = (*claim.requirements).clone();
         requirements.remove(label_key::INSTANCE_TYPE);
         let well_known = AllowUndefined::WellKnown(self.provider.labels());
         let offerings = each.offerings.iter().filter(|offering| offering.is_launchable());

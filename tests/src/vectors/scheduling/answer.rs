@@ -94,7 +94,7 @@ fn node_claim(claim: &NewNodeClaim, pods: Vec<String>, with_prices: bool) -> Val
     if with_prices {
         say("prices", claim.prices.iter().map(|price| number(*price)).collect());
     }
-    let mut requirements = spec.requirements.clone();
+    let mut requirements = spec.requirements.to_vec();
     requirements.sort_by(|a, b| (&a.key, &a.operator).cmp(&(&b.key, &b.operator)));
     say("requirements", json!(requirements));
     say("requests", json!(spec.resources.requests));

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use anyhow::{Context, Result, anyhow, bail};
 use jiff::Timestamp;
 use karp_core::model::{
-    ControllerSettings, MinValuesPolicy, Object, ObjectDecoder, Objects, PreferencePolicy, RuleSet, Snapshot,
-    TopologySpreadConstraint,
+    ControllerSettings, MinValuesPolicy, Object, ObjectDecoder, Objects, PreferencePolicy, RuleSet,
+    SharedSpecs, Snapshot, TopologySpreadConstraint,
 };
 use karp_core::provider::KwokProvider;
 use serde::Deserialize;
@@ -81,6 +81,7 @@ pub fn snapshot(
     taken_at: Timestamp,
 ) -> Result<Snapshot> {
     let mut objects = Objects::default();
+    let mut specs = SharedSpecs::default();
     for item in items {
         let (api_version, kind) = (text(item, "apiVersion"), text(item, "kind"));
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
@@ -88,6 +89,10 @@ pub fn snapshot(
             let name = item.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
             format!("{kind} {name:?} cannot be decoded")
         })?;
+        // As dumps and live clusters are read.
+        if let Some(pod) = objects.pods.last_mut().filter(|_| kind == "Pod") {
+            specs.share(pod);
+        }
     }
     Ok(Snapshot { objects, controller, rules, ..Snapshot::empty(taken_at) })
 }

@@ -138,6 +138,22 @@ impl ObjectEdit {
         }
     }
 
+    /// Whether it lifts one cause and no other, so that it is no help alone where two stand in the way. A type, a
+    /// domain or a label that is no longer asked may lift several at once.
+    pub(super) fn lifts_one_cause(&self) -> bool {
+        match self {
+            ObjectEdit::Pod(edit) => {
+                matches!(edit, PodEdit::Tolerate(_) | PodEdit::LowerRequest { .. } | PodEdit::HostPort { .. })
+            }
+            ObjectEdit::NodePool(_, edit) => matches!(
+                edit,
+                NodePoolEdit::DropTaint(_) | NodePoolEdit::RaiseLimit { .. } | NodePoolEdit::MinValues { .. }
+            ),
+            ObjectEdit::DaemonSet(..) => true,
+            ObjectEdit::NodeClass(..) => false,
+        }
+    }
+
     /// Whether both do the same to different NodePools.
     pub(super) fn is_alike(&self, other: &ObjectEdit) -> bool {
         match (self, other) {

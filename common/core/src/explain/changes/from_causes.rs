@@ -22,6 +22,8 @@ pub(super) struct Candidates {
     pub(super) singles: Vec<Candidate>,
     /// Two edits each, for when no single one helps.
     pub(super) pairs: Vec<Candidate>,
+    /// Single edits that are ruled out without a simulation.
+    pub(super) ruled_out: Vec<ObjectEdit>,
     /// Kinds of edits that were considered, in words.
     pub(super) kinds: Vec<&'static str>,
 }
@@ -81,14 +83,21 @@ fn of_pool(
         match alternative.as_slice() {
             [one] => context.edits_for(one).into_iter().for_each(|edit| all.single(edit)),
             [one, other] => {
-                // A domain or a type may lift both; what lifts one is tried alone too, it may be enough elsewhere.
+                // A domain or a type may lift both. What lifts one cause only is no help here; where it is enough,
+                // it is the one cause there and comes from there.
                 let (first, second) = (context.edits_for(one), context.edits_for(other));
                 for a in first.iter().take(3) {
                     for b in second.iter().take(3) {
                         all.pair(a, b);
                     }
                 }
-                first.into_iter().chain(second).for_each(|edit| all.single(edit));
+                for edit in first.into_iter().chain(second) {
+                    if !edit.lifts_one_cause() {
+                        all.single(edit);
+                    } else if !all.ruled_out.contains(&edit) {
+                        all.ruled_out.push(edit);
+                    }
+                }
             }
             _ => {}
         }

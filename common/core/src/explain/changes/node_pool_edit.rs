@@ -103,7 +103,7 @@ impl NodePoolEdit {
                         specs.remove(position);
                     }
                 }
-                pool.spec.template.spec.requirements = specs;
+                pool.spec.template.spec.requirements = specs.into();
             }
             NodePoolEdit::Label { key, value } => {
                 pool.spec.template.metadata.labels.insert(key.clone(), value.clone());
@@ -113,11 +113,13 @@ impl NodePoolEdit {
                 pool.spec.template.spec.taints = kept.collect::<Vec<_>>().into();
             }
             NodePoolEdit::MinValues { key, to, .. } => {
-                for spec in &mut pool.spec.template.spec.requirements {
+                let mut specs: Vec<RequirementSpec> = pool.spec.template.spec.requirements.to_vec();
+                for spec in &mut specs {
                     if profile.normalize(&spec.key) == key && spec.min_values.is_some() {
                         spec.min_values = *to;
                     }
                 }
+                pool.spec.template.spec.requirements = specs.into();
             }
         }
     }

@@ -70,10 +70,10 @@ impl<'s, 'a> ChangeSearch<'s, 'a> {
             return 0;
         }
         let Some(subject) = subject_of(self.analyst, group) else { return 0 };
-        let Candidates { singles, pairs, kinds } = candidates(self.analyst, &subject);
+        let Candidates { singles, pairs, ruled_out, kinds } = candidates(self.analyst, &subject);
         let mut spent = 0;
         let mut proven = self.prove_all(singles, &subject, options, &mut spent);
-        let tried = spent;
+        let tried = spent + ruled_out.len();
         let no_single = proven.is_empty();
         if no_single {
             proven = self.prove_all(pairs, &subject, options, &mut spent);

@@ -183,17 +183,19 @@ pub(super) fn field_rows(
             "nodepool" => {
                 let of = |list: &[NodePool]| list.iter().find(|pool| pool.name() == object).cloned();
                 let pair = of(&live.node_pools).zip(of(&edited.node_pools));
-                rows.extend(
-                    pair.iter().flat_map(|(live, edited)| pool_rows(context, name, live, edited, already)),
-                );
+                let of_pair = |(live, edited): &(NodePool, NodePool)| {
+                    self::rows(context, name, (live, edited), already, Wanted::put_pool, pool_note)
+                };
+                rows.extend(pair.iter().flat_map(of_pair));
             }
             "ec2nodeclass" => {
                 let of =
                     |list: &[Ec2NodeClass]| list.iter().find(|class| class.metadata.name == object).cloned();
                 let pair = of(&live.ec2_node_classes).zip(of(&edited.ec2_node_classes));
-                rows.extend(
-                    pair.iter().flat_map(|(live, edited)| class_rows(context, name, live, edited, already)),
-                );
+                let of_pair = |(live, edited): &(Ec2NodeClass, Ec2NodeClass)| {
+                    self::rows(context, name, (live, edited), already, Wanted::put_class, class_note)
+                };
+                rows.extend(pair.iter().flat_map(of_pair));
             }
             "nodeoverlay" => {
                 let of = |list: &[crate::model::NodeOverlay]| {
@@ -255,36 +257,41 @@ fn count_alone(
     alone
 }
 
-fn pool_rows(
+/// One row per changed field: the live object with that field alone edited, put in its place.
+fn rows<T: serde::Serialize + serde::de::DeserializeOwned>(
     context: &Context<'_>,
     name: &str,
-    live: &NodePool,
-    edited: &NodePool,
+    (live, edited): (&T, &T),
     already: &BTreeMap<CompactString, DriftReason>,
+    put: fn(&mut Wanted, T, &Snapshot),
+    note: fn(&str) -> &'static str,
 ) -> Vec<FieldRow> {
     let json = serde_json::to_value(live).unwrap_or_default();
     let one = |change: FieldChange| {
         let mut alone = json.clone();
         change.apply(&mut alone);
-        let alone = serde_json::from_value::<NodePool>(alone).map_or_else(
+        let alone = serde_json::from_value::<T>(alone).map_or_else(
             |_| Alone::default(),
-            |pool| {
+            |object| {
                 let mut wanted = Wanted::live(context.live);
-                wanted.put_pool(pool, context.live);
+                put(&mut wanted, object, context.live);
                 count_alone(context, &wanted, already)
             },
         );
-        let pointer = change.pointer();
-        let note = if pointer.starts_with("/spec/template/spec/requirements") {
-            "all nodes still meet it"
-        } else if pointer.starts_with("/spec/template") {
-            "nothing to compare: no nodes, or other hash versions"
-        } else {
-            "not part of drift"
-        };
-        row(name, &change, &alone, note)
+        row(name, &change, &alone, note(&change.pointer()))
     };
     changes(live, edited).into_iter().map(one).collect()
+}
+
+/// Why a changed field of a NodePool makes nothing drift.
+fn pool_note(pointer: &str) -> &'static str {
+    if pointer.starts_with("/spec/template/spec/requirements") {
+        "all nodes still meet it"
+    } else if pointer.starts_with("/spec/template") {
+        "nothing to compare: no nodes, or other hash versions"
+    } else {
+        "not part of drift"
+    }
 }
 
 /// Fields that ask EC2, whose answer is in the status and not known for the edit.
@@ -295,30 +302,13 @@ const SELECTORS: [&str; 4] = [
     "/spec/capacityReservationSelectorTerms",
 ];
 
-fn class_rows(
-    context: &Context<'_>,
-    name: &str,
-    live: &Ec2NodeClass,
-    edited: &Ec2NodeClass,
-    already: &BTreeMap<CompactString, DriftReason>,
-) -> Vec<FieldRow> {
-    let json = serde_json::to_value(live).unwrap_or_default();
-    let one = |change: FieldChange| {
-        let mut alone = json.clone();
-        change.apply(&mut alone);
-        let alone = serde_json::from_value::<Ec2NodeClass>(alone).map_or_else(
-            |_| Alone::default(),
-            |class| {
-                let mut wanted = Wanted::live(context.live);
-                wanted.put_class(class, context.live);
-                count_alone(context, &wanted, already)
-            },
-        );
-        let asks_ec2 = SELECTORS.iter().any(|selector| change.pointer().starts_with(selector));
-        let note = if asks_ec2 { "what it finds in EC2 is not known here" } else { "not part of drift" };
-        row(name, &change, &alone, note)
-    };
-    changes(live, edited).into_iter().map(one).collect()
+/// The same of an EC2NodeClass.
+fn class_note(pointer: &str) -> &'static str {
+    if SELECTORS.iter().any(|selector| pointer.starts_with(selector)) {
+        "what it finds in EC2 is not known here"
+    } else {
+        "not part of drift"
+    }
 }
 
 fn row(object: &str, change: &FieldChange, alone: &Alone, note: &str) -> FieldRow {

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use crate::preview::limits::plain;
+
 /// One field of a spec that the edit changes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FieldChange {
@@ -159,12 +161,21 @@ impl FieldChange {
 
     /// The value now, for people.
     pub fn now_text(&self) -> String {
-        value_text(self.now.as_ref())
+        self.text(self.now.as_ref())
     }
 
     /// The value after, for people.
     pub fn after_text(&self) -> String {
-        value_text(self.after.as_ref())
+        self.text(self.after.as_ref())
+    }
+
+    /// Limits are written out, as people write them.
+    fn text(&self, value: Option<&Value>) -> String {
+        let quantity = value.and_then(Value::as_str).filter(|_| self.pointer().starts_with("/spec/limits/"));
+        match quantity.and_then(|text| text.parse().ok()) {
+            Some(quantity) => plain(quantity),
+            None => value_text(value),
+        }
     }
 }
 
@@ -308,7 +319,7 @@ mod tests {
                 {"key": "karpenter.k8s.aws/instance-category", "operator": "In", "values": ["c", "m", "r"]},
                 {"key": "karpenter.k8s.aws/instance-generation", "operator": "Gt", "values": ["5"]},
             ]),
-            json!({"limits": {"cpu": "1000"}, "template": {"metadata": {"labels": {"team": "shop"}}}}),
+            json!({"limits": {"cpu": "1k"}, "template": {"metadata": {"labels": {"team": "shop"}}}}),
         );
         let after = pool(
             json!([

@@ -28,6 +28,9 @@ pub enum NodeClassHashVersion {
 }
 
 impl NodeClassHashVersion {
+    /// All that are known.
+    pub const ALL: [Self; 3] = [Self::V4, Self::V5, Self::V6];
+
     /// Its text in `karpenter.k8s.aws/ec2nodeclass-hash-version`.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -39,7 +42,7 @@ impl NodeClassHashVersion {
 
     /// Reads the annotation's text; other versions cannot be recomputed.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::V4, Self::V5, Self::V6].into_iter().find(|version| version.as_str() == text)
+        Self::ALL.into_iter().find(|version| version.as_str() == text)
     }
 }
 
