@@ -8,7 +8,7 @@ use crate::words;
 pub(crate) fn lines(preview: &Preview, at_most: &str) -> Vec<String> {
     let mut lines = Vec::new();
     if !preview.prices.is_empty() {
-        lines.push(format!("prices: {}", preview.prices.join("; ")));
+        lines.push(format!("prices: {}", preview.prices.join("; ").replace("<=", at_most)));
     }
     let uncertain = words::uncertain(preview, at_most);
     lines.extend(uncertain.into_iter().map(|line| format!("uncertain: {line}")));
