@@ -116,7 +116,10 @@ fn empty_but_settings(plane: &ControlPlane) -> Result<()> {
         kubectl.run(&words)?;
     }
     let workloads = "deployments,statefulsets,daemonsets,replicasets,jobs,pvc,pdb,events";
-    kubectl.run(&["delete", workloads, "--all", "-n", "default", "--wait=false"])?;
+    // The workshop brings DaemonSets of kube-system: their pods would come to the nodes of the next test.
+    for namespace in ["default", "kube-system"] {
+        kubectl.run(&["delete", workloads, "--all", "-n", namespace, "--wait=false"])?;
+    }
     delete_pods(&kubectl)?;
     kubectl.run(&["delete", "pv,storageclasses", "--all", "--wait=false"])?;
     kubectl.run(&[
