@@ -54,10 +54,7 @@ fn prepare(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
     let mut trials = tests();
     trials.extend(proofs()?);
     // Last, because thousands of pods take minutes to go.
-    trials.push(test("listing::five_thousand_pods", listing::five_thousand_pods));
-    if std::env::var_os("KARP_LONG").is_some() {
-        trials.push(test("listing::fifty_thousand_pods", listing::fifty_thousand_pods));
-    }
+    trials.push(test("listing::pods_beside_kubectl", listing::pods_beside_kubectl));
     Ok(trials)
 }
 
