@@ -87,6 +87,20 @@ pub struct ScopeFlags {
     pub field_selector: Option<String>,
 }
 
+impl ScopeFlags {
+    /// Nothing is ignored silently: a verb that selects by names and labels alone refuses `--field-selector`.
+    ///
+    /// # Errors
+    /// Wrong usage, where the flag was given.
+    pub fn refuse_fields(&self) -> Result<(), Error> {
+        match &self.field_selector {
+            None => Ok(()),
+            Some(_) => Err(Error::usage("--field-selector is not supported here")
+                .hint("name objects, or select them with -n and -l")),
+        }
+    }
+}
+
 /// Where the snapshot comes from.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Input")]
@@ -172,6 +186,20 @@ pub struct OutputFlags {
 }
 
 impl OutputFlags {
+    /// Nothing is ignored silently: a verb without columns to sort refuses `--sort-by`.
+    ///
+    /// # Errors
+    /// Wrong usage, where the flag was given.
+    pub fn refuse_sort(&self) -> Result<(), Error> {
+        match &self.sort_by {
+            None => Ok(()),
+            Some(_) => {
+                Err(Error::usage("--sort-by is not supported here")
+                    .hint("leave it out; -o json can be sorted"))
+            }
+        }
+    }
+
     /// Makes the output obey.
     pub fn apply(&self, out: &mut Out<'_>) {
         out.choose_color(self.color);

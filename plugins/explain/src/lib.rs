@@ -41,6 +41,8 @@ pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Erro
         return Ok(ExitCode::Done);
     };
     cli.output.apply(out);
+    cli.output.refuse_sort()?;
+    cli.scope.refuse_fields()?;
     let namespace = cli.scope.namespace.as_deref();
     let source = cli.source.clone();
     let watch = Watch {

@@ -53,6 +53,7 @@ pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Erro
         return Ok(ExitCode::Done);
     };
     out.choose_color(cli.color);
+    cli.scope.refuse_fields()?;
     let namespace = cli.scope.namespace.as_deref();
     let source = cli.source.clone();
     let watch = Watch {
