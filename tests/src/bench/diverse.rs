@@ -8,7 +8,7 @@ use karp_core::model::RuleSet;
 use karp_core::provider::KwokProvider;
 use serde_json::{Value, json};
 
-use super::objects::Numbers;
+use super::objects::{Numbers, conditions};
 use super::scenario::Scenario;
 use crate::vectors::scheduling::snapshot;
 
@@ -22,8 +22,7 @@ const HOST: &str = "kubernetes.io/hostname";
 /// So many pods.
 pub(super) fn scenario(pods: usize) -> Result<Scenario> {
     let mut numbers = Numbers::new(42);
-    let ready = json!([{"type": "Ready", "status": "True", "reason": "Ready", "message": "",
-        "lastTransitionTime": "2026-08-20T10:00:00Z"}]);
+    let ready = conditions(&["NodeClassReady", "ValidationSucceeded", "Ready"]);
     let class = json!({"group": "karpenter.kwok.sh", "kind": "KWOKNodeClass", "name": "default"});
     let mut objects = vec![
         json!({"apiVersion": "karpenter.sh/v1", "kind": "NodePool", "metadata": {"name": "default", "uid": "default"},
@@ -89,4 +88,20 @@ fn instance_type(number: usize) -> Value {
         "resources": {"cpu": size.to_string(), "memory": format!("{}Gi", size * 2), "pods": (size * 10).to_string()},
         "offerings": offerings,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use karp_core::sim::{Outcome, SolveOptions, solve};
+
+    use super::*;
+
+    #[test]
+    fn every_pod_finds_a_place() {
+        let Scenario { snapshot, provider, .. } = scenario(100).unwrap();
+        let solution = solve(&snapshot, provider.as_ref(), &SolveOptions::default());
+        let lost: Vec<_> =
+            solution.pods.iter().filter(|pod| !matches!(pod.outcome, Outcome::New { .. })).collect();
+        assert!(lost.is_empty(), "{} of 100, such as {:?}", lost.len(), lost.first());
+    }
 }

@@ -44,7 +44,7 @@ impl Numbers {
     }
 }
 
-fn conditions(kinds: &[&str]) -> Value {
+pub(super) fn conditions(kinds: &[&str]) -> Value {
     let of = |kind: &&str| json!({"type": kind, "status": "True", "reason": kind, "message": "", "lastTransitionTime": CREATED});
     kinds.iter().map(of).collect()
 }
