@@ -49,6 +49,11 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
                     check(root, expected, item, &format!("{at}[{position}]"), found);
                 }
             }
+            "minimum" => {
+                if value.as_f64().zip(expected.as_f64()).is_some_and(|(number, least)| number < least) {
+                    found.push(format!("{at}: {value} is below {expected}"));
+                }
+            }
             "additionalProperties" => {}
             other => found.push(format!("{at}: the validator does not know {other}")),
         }

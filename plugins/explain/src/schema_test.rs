@@ -1,95 +1,10 @@
-//! The published JSON Schema, and a validator for the few keywords it uses.
+//! The published JSON Schema of this verb.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 const SCHEMA: &str = include_str!("../../../docs/schema/explain.json");
 
 /// What is wrong with a document, with the place; empty when it is valid.
 pub(crate) fn violations(document: &Value) -> Vec<String> {
-    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
-    let mut found = Vec::new();
-    check(&schema, &schema, document, "$", &mut found);
-    found
-}
-
-fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
-    let Some(keywords) = schema.as_object() else { return };
-    for (keyword, expected) in keywords {
-        match keyword.as_str() {
-            "$schema" | "$defs" | "title" | "description" | "properties" | "required" => {}
-            "$ref" => {
-                let pointer = expected.as_str().unwrap().trim_start_matches('#');
-                check(root, root.pointer(pointer).unwrap(), value, at, found);
-            }
-            "anyOf" => {
-                let fits = expected.as_array().unwrap().iter().any(|option| {
-                    let mut inner = Vec::new();
-                    check(root, option, value, at, &mut inner);
-                    inner.is_empty()
-                });
-                if !fits {
-                    found.push(format!("{at}: fits no alternative: {value}"));
-                }
-            }
-            "const" if value == expected => {}
-            "enum" if expected.as_array().unwrap().contains(value) => {}
-            "const" | "enum" => found.push(format!("{at}: {value} is not {expected}")),
-            "type" => {
-                let names: Vec<&str> = match expected {
-                    Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
-                    name => name.as_str().into_iter().collect(),
-                };
-                if !names.iter().any(|name| is_of(value, name)) {
-                    found.push(format!("{at}: {value} is not {expected}"));
-                }
-            }
-            "items" => {
-                for (position, item) in value.as_array().into_iter().flatten().enumerate() {
-                    check(root, expected, item, &format!("{at}[{position}]"), found);
-                }
-            }
-            "additionalProperties" => {}
-            other => panic!("the validator does not know {other}"),
-        }
-    }
-    if let Some(fields) = value.as_object() {
-        check_fields(root, keywords, fields, at, found);
-    }
-}
-
-fn check_fields(
-    root: &Value,
-    keywords: &Map<String, Value>,
-    fields: &Map<String, Value>,
-    at: &str,
-    found: &mut Vec<String>,
-) {
-    let required = keywords.get("required").and_then(Value::as_array).into_iter().flatten();
-    for name in required.filter_map(Value::as_str).filter(|name| !fields.contains_key(*name)) {
-        found.push(format!("{at}: {name} is missing"));
-    }
-    let properties = keywords.get("properties").and_then(Value::as_object);
-    for (name, field) in fields {
-        let at = format!("{at}.{name}");
-        match (properties.and_then(|known| known.get(name)), keywords.get("additionalProperties")) {
-            (Some(schema), _) | (None, Some(schema @ Value::Object(_))) => {
-                check(root, schema, field, &at, found)
-            }
-            (None, Some(Value::Bool(false))) => found.push(format!("{at}: not in the schema")),
-            _ => {}
-        }
-    }
-}
-
-fn is_of(value: &Value, name: &str) -> bool {
-    match name {
-        "string" => value.is_string(),
-        "integer" => value.is_i64() || value.is_u64(),
-        "number" => value.is_number(),
-        "boolean" => value.is_boolean(),
-        "array" => value.is_array(),
-        "object" => value.is_object(),
-        "null" => value.is_null(),
-        _ => false,
-    }
+    karp_tests::schema::violations(&serde_json::from_str(SCHEMA).unwrap(), document)
 }
