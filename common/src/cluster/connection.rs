@@ -147,8 +147,8 @@ fn no_contexts(kind: karp_core::report::ErrorKind) -> Error {
 }
 
 fn no_cluster() -> Error {
-    Error::unreachable("no cluster to read: there is no kubeconfig")
-        .hint("--from FILE reads a snapshot or a dump; --from example:workshop needs nothing")
+    Error::unreachable("no cluster: there is no kubeconfig")
+        .hint("commands that only read take --from FILE, or --from example:workshop")
 }
 
 /// The namespace of the user's context, without asking the cluster; `default` where nothing says one.
