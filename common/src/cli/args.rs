@@ -69,7 +69,7 @@ fn parse_timeout(text: &str) -> Result<Timeout, String> {
     Ok(Timeout((!length.is_zero()).then_some(length)))
 }
 
-/// Which objects.
+/// In which namespaces.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "As kubectl")]
 pub struct ScopeFlags {
@@ -79,26 +79,6 @@ pub struct ScopeFlags {
     /// All namespaces
     #[arg(short = 'A', long, global = true)]
     pub all_namespaces: bool,
-    /// Labels to select by: app=web,tier!=cache
-    #[arg(short = 'l', long, global = true, value_name = "LABELS")]
-    pub selector: Option<String>,
-    /// Fields to select by: spec.nodeName=node-1
-    #[arg(long, global = true, value_name = "FIELDS", hide_short_help = true)]
-    pub field_selector: Option<String>,
-}
-
-impl ScopeFlags {
-    /// Nothing is ignored silently: a verb that selects by names and labels alone refuses `--field-selector`.
-    ///
-    /// # Errors
-    /// Wrong usage, where the flag was given.
-    pub fn refuse_fields(&self) -> Result<(), Error> {
-        match &self.field_selector {
-            None => Ok(()),
-            Some(_) => Err(Error::usage("--field-selector is not supported here")
-                .hint("name objects, or select them with -n and -l")),
-        }
-    }
 }
 
 /// Where the snapshot comes from.
@@ -174,9 +154,6 @@ pub struct OutputFlags {
     /// Leave out the headers of tables
     #[arg(long, global = true)]
     pub no_headers: bool,
-    /// Column or field to sort by
-    #[arg(long, global = true, value_name = "FIELD", hide_short_help = true)]
-    pub sort_by: Option<String>,
     /// Print again when the answer changes
     #[arg(short, long, global = true)]
     pub watch: bool,
@@ -186,20 +163,6 @@ pub struct OutputFlags {
 }
 
 impl OutputFlags {
-    /// Nothing is ignored silently: a verb without columns to sort refuses `--sort-by`.
-    ///
-    /// # Errors
-    /// Wrong usage, where the flag was given.
-    pub fn refuse_sort(&self) -> Result<(), Error> {
-        match &self.sort_by {
-            None => Ok(()),
-            Some(_) => {
-                Err(Error::usage("--sort-by is not supported here")
-                    .hint("leave it out; -o json can be sorted"))
-            }
-        }
-    }
-
     /// Makes the output obey.
     pub fn apply(&self, out: &mut Out<'_>) {
         out.choose_color(self.color);
@@ -212,6 +175,15 @@ impl OutputFlags {
     pub fn refuse_watch(&self) -> Result<(), Error> {
         if self.watch { Err(Error::usage("--watch: this is done once")) } else { Ok(()) }
     }
+}
+
+/// In which order; for verbs whose answer is a list.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Output")]
+pub struct SortFlags {
+    /// Column or field to sort by
+    #[arg(long, global = true, value_name = "FIELD")]
+    pub sort_by: Option<String>,
 }
 
 #[cfg(test)]

@@ -5,9 +5,11 @@
 mod args;
 mod paste;
 mod run;
+mod select_pods;
 mod watch;
 
-pub use args::{CatalogFlags, ClusterFlags, OutputFlags, ScopeFlags, SourceFlags};
+pub use args::{CatalogFlags, ClusterFlags, OutputFlags, ScopeFlags, SortFlags, SourceFlags};
 pub use paste::{for_same_cluster, quoted, repeated_flags};
 pub use run::{main, parse, run};
+pub use select_pods::{PodSelector, SelectorFlags};
 pub use watch::{Watch, watched};

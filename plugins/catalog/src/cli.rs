@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use karp_aws::ConnectionOptions;
-use karp_common::cli::OutputFlags;
+use karp_common::cli::{OutputFlags, SortFlags};
 
 /// EC2 instance types, offerings and prices
 #[derive(Debug, Parser)]
@@ -58,6 +58,9 @@ pub struct ShowArgs {
     /// Show this file instead: our catalog, or one that refresh wrote
     #[arg(long, value_name = "FILE")]
     pub instance_types: Option<PathBuf>,
+    /// In which order.
+    #[command(flatten)]
+    pub sort: SortFlags,
 }
 
 /// Which AWS account and region.

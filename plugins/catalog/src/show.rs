@@ -114,7 +114,7 @@ pub(crate) struct Shown {
 
 pub(crate) fn run(cli: &Cli, show: &ShowArgs, out: &mut Out<'_>) -> Result<ExitCode, Error> {
     let filter = Filter::parse(show.filter.as_deref().unwrap_or_default())?;
-    let sort = SortBy::parse(cli.output.sort_by.as_deref())?;
+    let sort = SortBy::parse(show.sort.sort_by.as_deref())?;
     let mut notes = Vec::new();
     let catalog = Arc::new(catalog(cli, show, out, &mut notes)?);
     let mut items: Vec<Row> = rows(&catalog);

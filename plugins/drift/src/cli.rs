@@ -1,7 +1,7 @@
 //! Flags of `drift`.
 
 use clap::Parser;
-use karp_common::cli::{CatalogFlags, ClusterFlags, OutputFlags, SourceFlags};
+use karp_common::cli::{CatalogFlags, ClusterFlags, OutputFlags, SortFlags, SourceFlags};
 use karp_common::complete::{Names, Object};
 
 const EXAMPLES: &str = "\
@@ -54,6 +54,10 @@ pub struct Cli {
     /// How to print
     #[command(flatten)]
     pub output: OutputFlags,
+
+    /// In which order
+    #[command(flatten)]
+    pub sort: SortFlags,
 
     /// Which cluster
     #[command(flatten)]

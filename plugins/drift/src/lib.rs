@@ -68,7 +68,7 @@ pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Erro
 fn screen(cli: &Cli, out: &mut Out<'_>) -> Result<ExitCode, Error> {
     let target = cli.target.as_deref().map(Target::parse).transpose()?;
     let options = DriftOptions { target, ami_preview: edge::preview_version(cli.ami_preview.as_deref())? };
-    let sort = cli.output.sort_by.as_deref().map(SortBy::parse).transpose()?;
+    let sort = cli.sort.sort_by.as_deref().map(SortBy::parse).transpose()?;
     let snapshot = edge::snapshot(cli, out)?;
     if let Some(target) = &options.target {
         target.check(&snapshot)?;

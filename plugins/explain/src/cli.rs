@@ -1,7 +1,9 @@
 //! Flags of `kubectl karp explain`.
 
 use clap::Parser;
-use karp_common::cli::{CatalogFlags, ClusterFlags, OutputFlags, ScopeFlags, SourceFlags};
+use karp_common::cli::{
+    CatalogFlags, ClusterFlags, OutputFlags, ScopeFlags, SelectorFlags, SortFlags, SourceFlags,
+};
 use karp_common::complete::{Names, Object};
 
 /// Why pods do or do not schedule, and the smallest change that alters it.
@@ -48,7 +50,11 @@ pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) scope: ScopeFlags,
     #[command(flatten)]
+    pub(crate) selectors: SelectorFlags,
+    #[command(flatten)]
     pub(crate) cluster: ClusterFlags,
     #[command(flatten)]
     pub(crate) output: OutputFlags,
+    #[command(flatten)]
+    pub(crate) sort: SortFlags,
 }

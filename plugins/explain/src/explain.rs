@@ -18,11 +18,13 @@ use karp_core::sim::{Reuse, Solution, SolveOptions, solve_reusing};
 use crate::cli::Cli;
 use crate::render::{self, View};
 use crate::select::{Scope, Selection, select};
+use crate::sort::SortBy;
 
 /// Reads, simulates, prints.
 pub(crate) fn explain(cli: &Cli, arguments: &[OsString], out: &mut Out<'_>) -> Result<ExitCode, Error> {
-    let (snapshot, notes) = read(cli, out)?;
+    let sort = cli.sort.sort_by.as_deref().map(SortBy::parse).transpose()?;
     let scope = scope(cli)?;
+    let (snapshot, notes) = read(cli, out)?;
     let selection = select(&snapshot, &cli.objects, &scope)?;
     let chosen = choose_provider(&snapshot, &provider_options(&snapshot, &cli.catalog, out)?)?;
     let (pods, subject, is_overview) = match selection {
@@ -48,10 +50,13 @@ pub(crate) fn explain(cli: &Cli, arguments: &[OsString], out: &mut Out<'_>) -> R
     report.uncertain.extend(assumed);
     find_changes(&mut report, &analyst, &chosen, &snapshot, cli, is_overview);
     stay_with_cluster(&mut report, cli, arguments);
+    if let Some(sort) = sort {
+        sort.apply(&mut report);
+    }
     if let Some(pool) = &cli.funnel {
         return funnel(pool, &pods, &analyst, cli, arguments, out);
     }
-    print(&report, &view(cli, arguments, subject, is_overview, &chosen), cli, out)?;
+    print(&report, &view(cli, arguments, subject, is_overview, &chosen), sort, cli, out)?;
     Ok(exit_code(&report))
 }
 
@@ -75,7 +80,7 @@ fn scope(cli: &Cli) -> Result<Scope, Error> {
     let given = cli.scope.namespace.as_deref();
     let everywhere = cli.scope.all_namespaces || (given.is_none() && cli.objects.is_empty());
     let namespace = if everywhere { None } else { Some(cli.source.namespace(&cli.cluster, given)?) };
-    Ok(Scope { namespace, selector: cli.scope.selector.clone() })
+    Ok(Scope { namespace, pods: cli.selectors.pods()? })
 }
 
 /// Without pods or NodePools there is no answer, if somebody kept them from us.
@@ -174,7 +179,13 @@ fn view(
     }
 }
 
-fn print(report: &Explanation, view: &View, cli: &Cli, out: &mut Out<'_>) -> Result<(), Error> {
+fn print(
+    report: &Explanation,
+    view: &View,
+    sort: Option<SortBy>,
+    cli: &Cli,
+    out: &mut Out<'_>,
+) -> Result<(), Error> {
     match cli.output.output {
         Format::Table | Format::Wide => {
             let text = render::table(report, view, &out.style);
@@ -185,7 +196,7 @@ fn print(report: &Explanation, view: &View, cli: &Cli, out: &mut Out<'_>) -> Res
             out.print(&text);
         }
         Format::Name => {
-            let text = render::names(report);
+            let text = render::names(report, sort);
             out.print(&text);
         }
     }

@@ -13,6 +13,9 @@ mod schema_test;
 #[cfg(test)]
 mod screen_tests;
 mod select;
+#[cfg(test)]
+mod selection_tests;
+mod sort;
 
 use std::ffi::OsString;
 
@@ -41,8 +44,6 @@ pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Erro
         return Ok(ExitCode::Done);
     };
     cli.output.apply(out);
-    cli.output.refuse_sort()?;
-    cli.scope.refuse_fields()?;
     let namespace = cli.scope.namespace.as_deref();
     let source = cli.source.clone();
     let watch = Watch {

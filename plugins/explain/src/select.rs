@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use karp_common::cli::PodSelector;
 use karp_core::explain::{ObjectIndex, owner_of, words};
-use karp_core::model::{LabelSelector, Pod, Snapshot, parse_selector};
+use karp_core::model::{Pod, Snapshot};
 use karp_core::report::Error;
 
 /// What was asked for.
@@ -27,12 +28,12 @@ pub(crate) enum Selection<'a> {
 }
 
 /// Where to look.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Scope {
     /// One namespace; none = all.
     pub(crate) namespace: Option<String>,
-    /// Label selector text.
-    pub(crate) selector: Option<String>,
+    /// `-l` and `--field-selector`.
+    pub(crate) pods: PodSelector,
 }
 
 /// Finds what was asked for.
@@ -46,12 +47,15 @@ pub(crate) fn select<'a>(
     if objects.is_empty() {
         let mut pods: Vec<&Pod> = karp_core::explain::pending_pods(snapshot);
         pods.retain(in_scope);
-        if let Some(text) = &scope.selector {
-            let selector = selector(text)?;
-            pods.retain(|pod| selector.matches(&pod.metadata.labels));
-            return Ok(Selection::Pods { pods, subject: None });
+        if scope.pods.is_everything() {
+            return Ok(Selection::AllPending(pods));
         }
-        return Ok(Selection::AllPending(pods));
+        pods.retain(|pod| scope.pods.matches(pod));
+        return Ok(Selection::Pods { pods, subject: None });
+    }
+    if !scope.pods.is_everything() {
+        return Err(Error::usage("name cannot be provided when a selector is specified")
+            .hint("leave out the name, or -l and --field-selector"));
     }
     let mut pods: Vec<&Pod> = Vec::new();
     let mut subject = None;
@@ -204,15 +208,10 @@ fn nearest(snapshot: &Snapshot, index: &ObjectIndex<'_>, name: &str) -> Vec<Stri
     ranked.into_iter().take(SHOWN).map(|(_, _, words)| words).collect()
 }
 
-fn selector(text: &str) -> Result<LabelSelector, Error> {
-    parse_selector(text).map_err(|cause| {
-        Error::usage(format!("-l {text}: {cause}"))
-            .hint("app=web, tier!=cache, 'env in (a, b)', 'env notin (a)', key, '!key'")
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use karp_common::cli::SelectorFlags;
+
     use super::*;
 
     fn snapshot() -> Snapshot {
@@ -233,7 +232,7 @@ mod tests {
     }
 
     fn scope(namespace: &str) -> Scope {
-        Scope { namespace: Some(namespace.to_owned()), selector: None }
+        Scope { namespace: Some(namespace.to_owned()), ..Scope::default() }
     }
 
     #[test]
@@ -271,21 +270,22 @@ mod tests {
     }
 
     #[test]
-    fn selectors_read_as_kubectl_reads_them() {
-        let labels = [("app", "web"), ("env", "a")].into_iter().collect();
-        for (text, matches) in [
-            ("app=web", true),
-            ("app==web,env!=b", true),
-            ("env in (a, b)", true),
-            ("env notin (a)", false),
-            ("app", true),
-            ("!app", false),
-            ("tier", false),
-        ] {
-            assert_eq!(selector(text).unwrap().matches(&labels), matches, "{text}");
-        }
-        for text in ["app in web", "a b", "x of (a)", "x in (a"] {
-            assert!(selector(text).is_err(), "{text}");
-        }
+    fn selectors_choose_among_pending_pods() {
+        let snapshot = snapshot();
+        let flags = SelectorFlags {
+            field_selector: Some("metadata.namespace!=ml".to_owned()),
+            ..SelectorFlags::default()
+        };
+        let scope = Scope { namespace: None, pods: flags.pods().unwrap() };
+        let Ok(Selection::Pods { pods, subject: None }) = select(&snapshot, &[], &scope) else {
+            panic!("a selector selects pods")
+        };
+        let names: Vec<&str> = pods.iter().map(|pod| pod.metadata.name.as_str()).collect();
+        assert_eq!(names, ["inflate-1-a", "inflate-1-b"]);
+        let error = select(&snapshot, &["train-x".to_owned()], &scope).unwrap_err();
+        insta::assert_snapshot!(error, @r"
+        error: name cannot be provided when a selector is specified
+        hint: leave out the name, or -l and --field-selector
+        ");
     }
 }

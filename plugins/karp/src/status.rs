@@ -69,8 +69,6 @@ struct Controller {
 pub(crate) fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Error> {
     let Some(cli) = parse::<Cli>("kubectl karp", arguments, out)? else { return Ok(ExitCode::Done) };
     cli.output.apply(out);
-    cli.output.refuse_sort()?;
-    cli.scope.refuse_fields()?;
     let watch = Watch {
         on: cli.output.watch,
         source: &cli.source,

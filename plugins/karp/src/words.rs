@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 
 use clap::{Args, CommandFactory, Parser};
-use karp_common::cli::{CatalogFlags, ClusterFlags, OutputFlags, ScopeFlags, SourceFlags};
+use karp_common::cli::{
+    CatalogFlags, ClusterFlags, OutputFlags, ScopeFlags, SelectorFlags, SortFlags, SourceFlags,
+};
 use karp_core::report::Error;
 
 /// The arguments, taken apart.
@@ -31,11 +33,15 @@ struct Groups {
     #[command(flatten)]
     scope: ScopeFlags,
     #[command(flatten)]
+    selectors: SelectorFlags,
+    #[command(flatten)]
     source: SourceFlags,
     #[command(flatten)]
     catalog: CatalogFlags,
     #[command(flatten)]
     output: OutputFlags,
+    #[command(flatten)]
+    sort: SortFlags,
 }
 
 /// Splits arguments at the verb: the first word that is no flag and no flag's value.

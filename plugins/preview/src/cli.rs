@@ -1,7 +1,7 @@
 //! Flags of `preview`.
 
 use clap::{Parser, ValueEnum};
-use karp_common::cli::{CatalogFlags, ClusterFlags, ScopeFlags, SourceFlags};
+use karp_common::cli::{CatalogFlags, ClusterFlags, ScopeFlags, SelectorFlags, SourceFlags};
 use karp_common::complete::{Names, Object};
 use karp_common::term::ColorChoice;
 
@@ -79,6 +79,9 @@ pub(crate) struct Cli {
 
     #[command(flatten)]
     pub(crate) scope: ScopeFlags,
+
+    #[command(flatten)]
+    pub(crate) selectors: SelectorFlags,
 
     #[command(flatten)]
     pub(crate) catalog: CatalogFlags,

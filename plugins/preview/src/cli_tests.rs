@@ -54,6 +54,26 @@ fn pending_pods() {
 }
 
 #[test]
+fn only_selected_pods() {
+    insta::assert_snapshot!(run("--field-selector metadata.namespace=shop -l app=search"), @r"
+    No new node: all 2 pods stay pending.
+
+    x 2 pods   deploy/search -n shop
+               spot: pod nodeSelector capacity-type=on-demand, NodePool has [spot]
+               on-demand: limit cpu 2, in use 0, 2 left; smallest type that fits has
+               4 (c-4x)
+    prices: as in testdata/types.json
+    uncertain: simulated without 6 other pending pods; Karpenter places all in one
+      batch
+    not read: daemonsets (none in cluster.yaml): DaemonSet overhead is missing
+
+    next: kubectl karp explain deploy/search -n shop --from testdata/cluster.yaml \
+      --instance-types testdata/types.json --at 2026-11-25T13:20:00Z
+    exit 1
+    ");
+}
+
+#[test]
 fn pending_pods_at_120_columns_and_wide() {
     insta::assert_snapshot!(run_at(Style::plain(120), "-o wide"), @r"
     1 new node for 3 of 8 pods, $0.0600/h ($44/mo); 2 pods stay pending.

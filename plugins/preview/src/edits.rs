@@ -1,5 +1,6 @@
 //! What the run adds to the cluster: files that are not applied, another number of replicas, a node less.
 
+use karp_common::cli::PodSelector;
 use karp_common::snapshot;
 use karp_common::term::Out;
 use karp_core::apply::{RemoveError, ScaleError, apply, scale, without_node};
@@ -18,6 +19,8 @@ pub(crate) struct Edits {
     pub(crate) karpenter: Edited,
     /// What a reader must know.
     pub(crate) notes: Vec<String>,
+    /// Pending pods that `-l` and `--field-selector` do not select.
+    pub(crate) left_out: usize,
 }
 
 /// Reads the cluster as it is.
@@ -63,6 +66,14 @@ pub(crate) fn apply_all(cli: &Cli, snapshot: &mut Snapshot, out: &mut Out<'_>) -
         edits.any = true;
     }
     Ok(edits)
+}
+
+/// Takes out the pending pods that are not selected; says how many.
+pub(crate) fn keep_selected(selector: &PodSelector, snapshot: &mut Snapshot) -> usize {
+    let pods = &mut snapshot.objects.pods;
+    let before = pods.len();
+    pods.retain(|pod| pod.node_name.is_some() || pod.is_terminal() || selector.matches(pod));
+    before - pods.len()
 }
 
 /// Moves what Karpenter owns out of a set of objects.

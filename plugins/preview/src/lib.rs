@@ -53,7 +53,6 @@ pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Erro
         return Ok(ExitCode::Done);
     };
     out.choose_color(cli.color);
-    cli.scope.refuse_fields()?;
     let namespace = cli.scope.namespace.as_deref();
     let source = cli.source.clone();
     let watch = Watch {
@@ -72,9 +71,14 @@ pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Erro
 
 /// Reads, simulates, prints.
 fn screen(cli: &Cli, arguments: &[OsString], out: &mut Out<'_>) -> Result<ExitCode, Error> {
-    let live = edits::read_live(cli, out)?;
+    let selector = cli.selectors.pods()?;
+    let mut live = edits::read_live(cli, out)?;
     let mut edited = live.clone();
-    let edits = edits::apply_all(cli, &mut edited, out)?;
+    let mut edits = edits::apply_all(cli, &mut edited, out)?;
+    if !selector.is_everything() {
+        edits::keep_selected(&selector, &mut live);
+        edits.left_out = edits::keep_selected(&selector, &mut edited);
+    }
     let report = report(cli, &live, &edited, &edits, out)?;
     output::print(&report, cli, arguments, out)?;
     Ok(exit::code(&report, &cli.fail_on))
@@ -113,6 +117,10 @@ fn report(
         report.uncertain.push("edit".to_owned());
     }
     let assumed = SolveOptions::guessed(edited);
+    if edits.left_out > 0 {
+        report.uncertain.push("selected".to_owned());
+        report.unresolved.push(words::left_out(edits.left_out));
+    }
     let ends = other_ends(edited, &after.chosen.provider, &after.solution, &assumed);
     report.unresolved.extend(words::other_ends(&ends));
     if edits.any {

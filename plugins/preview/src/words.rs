@@ -139,6 +139,12 @@ pub(crate) fn other_ends(ends: &[End]) -> Option<String> {
         .then(|| format!("ties are settled by chance: it may also end with {}", said.join(", or ")))
 }
 
+/// What `-l` and `--field-selector` leave out.
+pub(crate) fn left_out(pods: usize) -> String {
+    let pods = count(pods, "other pending pod");
+    format!("simulated without {pods}; Karpenter places all in one batch")
+}
+
 /// What stays open, one sentence each.
 pub(crate) fn uncertain(preview: &Preview, at_most: &str) -> Vec<String> {
     let mut lines = Vec::new();

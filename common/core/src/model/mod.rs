@@ -8,6 +8,7 @@ mod catalog;
 mod controller;
 mod ec2_instance_type;
 mod event;
+mod field_selector;
 mod go_duration;
 pub(crate) mod hashstructure;
 mod instance_type;
@@ -49,6 +50,7 @@ pub use ec2_instance_type::{
     NeuronDevice, NeuronInfo, PlacementGroupInfo, ProcessorInfo, VcpuInfo,
 };
 pub use event::{Event, EventSource, InvolvedObject};
+pub use field_selector::FieldSelector;
 pub use go_duration::{GoDuration, ParseGoDurationError, parse_go_duration, parse_nillable};
 pub use instance_type::{AllocatableGroup, InstanceType, Offering, Overhead, PriceKind};
 pub use labels::{LabelProfile, Labels, key as label_key};

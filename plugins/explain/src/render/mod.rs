@@ -13,6 +13,8 @@ mod topology;
 use karp_common::term::{Label, Style, wrap};
 use karp_core::explain::report::{Explanation, Group, Verdict};
 
+use crate::sort::SortBy;
+
 pub(crate) use funnel::funnel_view;
 
 /// What the screens need to know besides the report.
@@ -78,10 +80,11 @@ fn tail(report: &Explanation, view: &View, style: &Style) -> String {
 }
 
 /// Names of pods that will not schedule, for xargs.
-pub(crate) fn names(report: &Explanation) -> String {
+pub(crate) fn names(report: &Explanation, sort: Option<SortBy>) -> String {
     let not_yes = report.groups.iter().filter(|group| group.verdict != Verdict::Yes);
-    not_yes
-        .flat_map(|group| &group.pods)
+    sort.unwrap_or(SortBy::Pods)
+        .flat(not_yes)
+        .into_iter()
         .map(|pod| format!("pod/{} -n {}\n", pod.name, pod.namespace))
         .collect()
 }
