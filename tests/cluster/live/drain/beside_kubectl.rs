@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::watcher::Watcher;
 use super::workloads::{all_ready, left_on, namespace};
-use super::{items, show};
+use super::{items, predictions, show};
 
 /// Workloads with one pod on each twin.
 const PAIRS: usize = 5;
@@ -78,6 +78,7 @@ pub(super) fn twin_nodes_drained_by_both(plane: &ControlPlane) -> Result<()> {
         ensure!(left_on(&kubectl, twin)? == PAIRS + SERIAL, "the twins differ: {}", placed(&kubectl)?);
     }
     nodes(plane, "spare", 4)?;
+    predictions::compare(plane, &["twin-0", "twin-1", "--ignore-daemonsets"])?;
     let theirs = drained(plane, &["drain", "twin-0", "--ignore-daemonsets"], total)?;
     let ours = drained(plane, &["karp", "drain", "twin-1", "--ignore-daemonsets", "--yes"], total)?;
     for twin in ["twin-0", "twin-1"] {

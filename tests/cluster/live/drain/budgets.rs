@@ -7,7 +7,7 @@ use karp_cluster::ControlPlane;
 
 use super::watcher::Watcher;
 use super::workloads::{all_ready, lay_out, left_on};
-use super::{is_long, show};
+use super::{is_long, predictions, show};
 
 /// Workloads of the big drains.
 const WORKLOADS: usize = 30;
@@ -34,6 +34,7 @@ pub(super) fn drains_of_many_nodes_break_no_budget(plane: &ControlPlane) -> Resu
             let compared = rest.split(' ').next().unwrap_or_default();
             ensure!(agreed == compared, "predictions differ: {dry}");
         }
+        predictions::compare(plane, &names)?;
         let watcher = Watcher::start(plane);
         let start = Instant::now();
         let mut words = vec!["karp", "drain", "--yes", "--max-unavailable", at_once];

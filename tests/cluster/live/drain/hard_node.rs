@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::volumes::stateful_with_volume;
 use super::workloads::{is_ready, left_on, namespace};
-use super::{items, show};
+use super::{items, predictions, show};
 
 fn deployment(name: &str, replicas: usize, edit: &Value) -> Value {
     let labels = json!({"app": name, "team": "shop"});
@@ -83,6 +83,7 @@ pub(super) fn a_node_with_everything(plane: &ControlPlane) -> Result<()> {
     plane.run(bulk::create(&plane.client(), (0..6).map(|n| bulk::node(&format!("spare-{n}"), n))))?;
     kubectl.run(&["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=300s"])?.success()?;
 
+    predictions::compare(plane, &["hard"])?;
     let mut text = String::new();
     let mut run = |words: &[&str]| -> Result<karp_cluster::kubectl::Output> {
         let answer = kubectl.run(words)?;
@@ -130,6 +131,7 @@ pub(super) fn a_node_with_everything(plane: &ControlPlane) -> Result<()> {
     ensure!(dry.code == Some(1) && dry.text().contains("2 PDBs: orders, orders-chart"), "{dry}");
     run(&["delete", "pdb", "orders-chart", "-n", "shop"])?;
     run(&["delete", "pdb", "ledger", "-n", "shop"])?;
+    predictions::compare(plane, &[&["hard"][..], &allowed].concat())?;
     let done = run(&with(&["karp", "drain", "hard", "--yes"]))?;
     ensure!(done.code == Some(0), "{done}");
     ensure!(left_on(&kubectl, "hard")? == 1, "only the DaemonSet's pod stays: {done}");

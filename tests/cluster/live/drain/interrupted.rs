@@ -9,6 +9,7 @@ use karp_cluster::{ControlPlane, Kubectl, wait};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
+use super::predictions;
 use super::watcher::Watcher;
 use super::workloads::{all_ready, lay_out, left_on};
 
@@ -93,6 +94,8 @@ pub(super) fn ctrl_c_stops_and_the_same_command_goes_on(plane: &ControlPlane) ->
         ensure!(node["metadata"]["annotations"]["karp/drain"].is_string(), "{node}");
         ensure!(left_on(&kubectl, "node-0")? > 0, "nothing was left to do: {told}");
 
+        // In the middle of a drain, with a PDB that allows nothing more.
+        predictions::compare(plane, &["node-0", "--allow-pending"])?;
         let aborted = kubectl.run(&["karp", "drain", "node-0", "--abort"])?;
         ensure!(aborted.code == Some(0) && aborted.text().contains("node/node-0 uncordoned"), "{aborted}");
         let node = kubectl.get(&["node", "node-0"])?;

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use karp_cluster::{ControlPlane, Faults};
 
-use super::is_long;
 use super::watcher::Watcher;
 use super::workloads::{all_ready, lay_out, left_on};
+use super::{is_long, predictions};
 
 /// Longest drain that a test waits for.
 const LIMIT: Duration = Duration::from_secs(240);
@@ -26,6 +26,7 @@ pub(super) fn killed_drains_go_on(plane: &ControlPlane) -> Result<()> {
         let proxy = Faults::start(plane, seed)?;
         let ours = kubectl.with_kubeconfig(&proxy.kubeconfig()?);
         let node = format!("node-{}", seed % 6);
+        predictions::compare(plane, &[&node])?;
         let watcher = Watcher::start(plane);
         let begun = Instant::now();
         loop {

@@ -3,6 +3,7 @@
 //! Every drain runs as a user runs it, as a plugin of the real kubectl; what it did to the workloads is judged by a
 //! [`watcher`] that reads nothing but the API. [`workloads`] lays out what is drained.
 
+mod answers;
 mod beside_kubectl;
 mod budgets;
 mod cordon;
@@ -10,6 +11,7 @@ mod flags;
 mod hard_node;
 mod interrupted;
 mod killed;
+mod predictions;
 mod refusal;
 mod saved;
 mod surge;
@@ -33,6 +35,7 @@ pub(crate) const TESTS: &[Named] = &[
     ("drain::drains_of_many_nodes_break_no_budget", budgets::drains_of_many_nodes_break_no_budget),
     ("drain::killed_drains_go_on", killed::killed_drains_go_on),
     ("drain::every_flag_of_kubectl_is_ours", flags::every_flag_of_kubectl_is_ours),
+    ("drain::every_kind_of_answer_is_predicted", answers::every_kind_of_answer_is_predicted),
     ("drain::twin_nodes_drained_by_both", beside_kubectl::twin_nodes_drained_by_both),
     ("drain::a_node_with_everything", hard_node::a_node_with_everything),
     (
