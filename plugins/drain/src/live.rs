@@ -154,8 +154,10 @@ impl<'a> Live<'a> {
         wanted
     }
 
-    fn ready_by_owner(&self) -> Result<BTreeMap<CompactString, usize>, Error> {
-        let namespaces: BTreeSet<&str> = self.plan.pods().map(|pod| pod.namespace.as_str()).collect();
+    /// Pods that an earlier run sent away are in no plan: the controllers that are awaited tell where to look.
+    fn ready_by_owner(&self, stepper: &Stepper) -> Result<BTreeMap<CompactString, usize>, Error> {
+        let awaited = stepper.awaited();
+        let namespaces: BTreeSet<&str> = awaited.iter().map(|owner| owner.namespace.as_str()).collect();
         let mut counts = BTreeMap::new();
         for namespace in namespaces {
             let pods = self.writer.list::<Pod>(&format!("/api/v1/namespaces/{namespace}/pods"))?;
@@ -204,7 +206,7 @@ impl Cluster for Live<'_> {
         }
         self.looked = true;
         let ready_by_owner =
-            if stepper.wants_replacements() { self.ready_by_owner()? } else { BTreeMap::new() };
+            if stepper.wants_replacements() { self.ready_by_owner(stepper)? } else { BTreeMap::new() };
         let wanted_by_owner = self.wanted_by_owner(stepper, &ready_by_owner);
         let mut surge = (0, 0);
         if stepper.wants_surge() {

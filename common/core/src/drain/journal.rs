@@ -9,6 +9,8 @@ use compact_str::CompactString;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::stepper::Owner;
+
 /// Annotation of a Node that is being drained, or was.
 pub const DRAIN_ANNOTATION: &str = "karp/drain";
 
@@ -26,7 +28,7 @@ pub enum Phase {
     Cordoned,
     /// Its pods are going.
     Draining,
-    /// All its pods are gone.
+    /// All its pods are gone, and what comes in their place is Ready.
     Drained,
     /// Its NodeClaim is being deleted: there is no way back.
     Deleting,
@@ -46,6 +48,10 @@ pub struct Journal {
     pub was_unschedulable: bool,
     /// How far it is.
     pub phase: Phase,
+    /// Controllers of pods that were asked to go: written before the first of them is asked, taken off when all of
+    /// them have Ready pods again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub awaits: Vec<Owner>,
 }
 
 /// A journal that cannot be read.
@@ -95,10 +101,21 @@ mod tests {
             since: "2026-11-20T12:00:00Z".parse().unwrap(),
             was_unschedulable: true,
             phase: Phase::Draining,
+            awaits: Vec::new(),
         };
         let text = journal.to_string();
         insta::assert_snapshot!(text, @r#"{"version":1,"id":"d-7f3a","since":"2026-11-20T12:00:00Z","wasUnschedulable":true,"phase":"draining"}"#);
         assert_eq!(Journal::parse("n", &text).unwrap(), journal);
+        let awaits = vec![Owner {
+            uid: "u-1".into(),
+            kind: "ReplicaSet".into(),
+            namespace: "shop".into(),
+            name: "web-6c9d".into(),
+            ready_before: 6,
+        }];
+        let waits = Journal { awaits, ..journal.clone() };
+        insta::assert_snapshot!(waits.to_string(), @r#"{"version":1,"id":"d-7f3a","since":"2026-11-20T12:00:00Z","wasUnschedulable":true,"phase":"draining","awaits":[{"uid":"u-1","kind":"ReplicaSet","namespace":"shop","name":"web-6c9d","readyBefore":6}]}"#);
+        assert_eq!(Journal::parse("n", &waits.to_string()).unwrap(), waits);
         assert!(Journal::parse("n", "{").is_err());
         let newer = text.replace("\"version\":1", "\"version\":9");
         assert_eq!(

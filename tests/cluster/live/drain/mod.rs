@@ -13,6 +13,7 @@ mod interrupted;
 mod killed;
 mod predictions;
 mod refusal;
+mod resumed;
 mod saved;
 mod surge;
 mod volumes;
@@ -41,6 +42,10 @@ pub(crate) const TESTS: &[Named] = &[
     (
         "drain::ctrl_c_stops_and_the_same_command_goes_on",
         interrupted::ctrl_c_stops_and_the_same_command_goes_on,
+    ),
+    (
+        "drain::a_killed_drain_still_waits_for_replacements",
+        resumed::a_killed_drain_still_waits_for_replacements,
     ),
     (
         "drain::a_saved_plan_is_checked_against_the_cluster",

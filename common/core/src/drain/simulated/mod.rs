@@ -49,6 +49,12 @@ fn every_run_ends_with_empty_nodes_and_whole_budgets() {
         let end = end.or_else(|| simulated.run(&options, false, &floor));
         assert_eq!(end, Some(Step::Done), "seed {seed}");
         assert_eq!(simulated.left_on_targets(), 0, "seed {seed}");
+        if options.wait_ready_seconds > 0 {
+            // Also for pods that an earlier, killed run had sent away.
+            for (number, app) in simulated.apps.iter().enumerate() {
+                assert_eq!(simulated.healthy(number), app.replicas, "seed {seed} {}", app.name);
+            }
+        }
         for (name, node) in simulated.nodes.iter().take(TARGETS) {
             let journal = node.journal.as_ref().map(|journal| journal.phase);
             let wanted = if options.delete_nodeclaim { Phase::Deleting } else { Phase::Drained };

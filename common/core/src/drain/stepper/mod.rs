@@ -40,6 +40,8 @@ pub struct Stepper {
     daemon_sets: DaemonSets,
     nodes: Vec<NodeProgress>,
     ready_before: BTreeMap<CompactString, usize>,
+    /// Whether journals of earlier runs were read.
+    recalled: bool,
     surged: Option<Vec<CompactString>>,
     surge_ready: bool,
     surge_since: Option<Timestamp>,
@@ -77,6 +79,7 @@ impl Stepper {
             daemon_sets,
             nodes,
             ready_before,
+            recalled: false,
             surged: None,
             surge_ready: !plan.options.surge,
             surge_since: None,
@@ -144,6 +147,7 @@ impl Stepper {
             return Step::Stop(StopReason::Interrupted);
         }
         self.note_gone(view);
+        self.recall(view);
         if let Some(step) = self.cordon(view) {
             return step;
         }
@@ -194,6 +198,20 @@ impl Stepper {
         }
     }
 
+    /// What an earlier run wrote down of its controllers, before it asked the first pod to go.
+    fn recall(&mut self, view: &View) {
+        if self.recalled {
+            return;
+        }
+        self.recalled = true;
+        // A node that takes pods was uncordoned since, and its journal is of a drain that nobody goes on with.
+        let cordoned = view.nodes.values().filter(|seen| seen.unschedulable);
+        for owner in cordoned.filter_map(|seen| seen.journal.as_ref()).flat_map(|journal| &journal.awaits) {
+            let known = self.ready_before.entry(owner.uid.clone()).or_default();
+            *known = owner.ready_before.max(*known);
+        }
+    }
+
     /// All targets first, as kubectl does.
     fn cordon(&mut self, view: &View) -> Option<Step> {
         let mut blocked = None;
@@ -214,6 +232,7 @@ impl Stepper {
                     since: view.now,
                     was_unschedulable: seen.unschedulable,
                     phase: Phase::Cordoned,
+                    awaits: Vec::new(),
                 });
             return Some(Step::Cordon { node: node.name.clone(), uid: node.uid.clone(), journal });
         }

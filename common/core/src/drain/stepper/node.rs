@@ -48,33 +48,34 @@ impl Stepper {
         node.state = NodeState::Draining;
         let total = self.leaving(&self.nodes[position], seen, view.now).len();
         self.nodes[position].total = total;
-        match phase {
-            Some(Phase::Cordoned) => self.mark(position, seen, Phase::Draining),
-            _ => self.drain(position, seen, view),
+        for owner in seen.journal.iter().flat_map(|journal| &journal.awaits) {
+            self.note_owner(position, owner.clone());
         }
+        self.drain(position, seen, view)
     }
 
-    fn mark(&self, position: usize, seen: &NodeView, phase: Phase) -> NodeStep {
+    fn note_owner(&mut self, position: usize, mut owner: Owner) {
+        owner.ready_before = self.ready_before.get(&owner.uid).copied().unwrap_or(0);
+        self.nodes[position].owners.insert(owner.uid.clone(), owner);
+    }
+
+    /// Writes how far the node is, and which controllers are awaited; nothing where the journal says so already.
+    fn mark(&self, position: usize, seen: &NodeView, phase: Phase) -> Option<Step> {
         let node = &self.nodes[position];
-        match &seen.journal {
-            Some(journal) if journal.phase != phase => NodeStep::Do(Step::Mark {
-                node: node.name.clone(),
-                uid: node.uid.clone(),
-                journal: Journal { phase, ..journal.clone() },
-            }),
-            _ => NodeStep::Wait(LOOK_EVERY_SECONDS),
-        }
+        let known = seen.journal.as_ref()?;
+        let awaits = match phase {
+            Phase::Cordoned | Phase::Draining => node.owners.values().cloned().collect(),
+            Phase::Drained | Phase::Deleting => Vec::new(),
+        };
+        let journal = Journal { phase, awaits, ..known.clone() };
+        let (node, uid) = (node.name.clone(), node.uid.clone());
+        (journal != *known).then_some(Step::Mark { node, uid, journal })
     }
 
     fn drain(&mut self, position: usize, seen: &NodeView, view: &View) -> NodeStep {
         let leaving: Vec<Pod> =
             self.leaving(&self.nodes[position], seen, view.now).into_iter().cloned().collect();
         if leaving.is_empty() {
-            // Drained already in an earlier run: nothing is left to be written.
-            let drained = seen.journal.as_ref().is_none_or(|journal| journal.phase >= Phase::Drained);
-            if !drained {
-                return self.mark(position, seen, Phase::Drained);
-            }
             self.nodes[position].state = NodeState::Settling;
             self.nodes[position].settled_since = Some(view.now);
             return NodeStep::Wait(0);
@@ -83,6 +84,22 @@ impl Stepper {
             self.nodes[position].state = NodeState::Failed(why);
             return NodeStep::Over;
         }
+        for pod in leaving.iter().filter(|pod| is_replaced(pod)) {
+            if let Some(owner) = pod.metadata.controller() {
+                let owner = Owner {
+                    uid: owner.uid.clone(),
+                    kind: owner.kind.clone(),
+                    namespace: pod.metadata.namespace.clone(),
+                    name: owner.name.clone(),
+                    ready_before: 0,
+                };
+                self.note_owner(position, owner);
+            }
+        }
+        // The next run must know whom to wait for, however this one ends: so first the journal, then the pods.
+        if let Some(step) = self.mark(position, seen, Phase::Draining) {
+            return NodeStep::Do(step);
+        }
         let tier = leaving.iter().map(EvictionTier::of).min();
         let turn: Vec<&Pod> = leaving.iter().filter(|pod| Some(EvictionTier::of(pod)) == tier).collect();
         let mut due = Vec::new();
@@ -90,16 +107,6 @@ impl Stepper {
         let mut wait = LOOK_EVERY_SECONDS;
         let mut moving = false;
         for pod in turn {
-            if let Some(owner) = pod.metadata.controller().filter(|_| is_replaced(pod)) {
-                let owner = Owner {
-                    uid: owner.uid.clone(),
-                    kind: owner.kind.clone(),
-                    namespace: pod.metadata.namespace.clone(),
-                    name: owner.name.clone(),
-                    ready_before: self.ready_before.get(&owner.uid).copied().unwrap_or(0),
-                };
-                self.nodes[position].owners.insert(owner.uid.clone(), owner);
-            }
             if pod.metadata.is_deleting() {
                 moving = true;
                 continue;
@@ -193,6 +200,9 @@ impl Stepper {
             self.nodes[position].state = NodeState::Deleting;
             return self.end_claim(position, seen);
         }
+        if let Some(step) = self.mark(position, seen, Phase::Drained) {
+            return NodeStep::Do(step);
+        }
         self.nodes[position].state = NodeState::Done;
         NodeStep::Over
     }
@@ -201,7 +211,9 @@ impl Stepper {
     fn end_claim(&self, position: usize, seen: &NodeView) -> NodeStep {
         let written = seen.journal.as_ref().is_none_or(|journal| journal.phase == Phase::Deleting);
         match &seen.node_claim {
-            Some((_, _, false)) if !written => self.mark(position, seen, Phase::Deleting),
+            Some((_, _, false)) if !written => self
+                .mark(position, seen, Phase::Deleting)
+                .map_or(NodeStep::Wait(LOOK_EVERY_SECONDS), NodeStep::Do),
             Some((name, uid, false)) => NodeStep::Do(Step::DeleteNodeClaim {
                 node: self.nodes[position].name.clone(),
                 name: name.clone(),

@@ -1,6 +1,7 @@
 //! What the stepper says and hears: steps, answers, states.
 
 use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
 
 use crate::drain::journal::Journal;
 
@@ -145,8 +146,9 @@ pub enum NodeState {
     Failed(String),
 }
 
-/// A controller whose pods went and must be Ready again.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A controller whose pods went and must be Ready again. Stands in the journal until they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Owner {
     /// UID.
     pub uid: CompactString,
