@@ -207,8 +207,17 @@ impl Writer {
         self.read(path).map_err(|failure| failure.into_error(self, path))
     }
 
+    /// A Ctrl-C ends it: a server that does not answer must not hold the user.
     fn read<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, ReadFailure> {
-        match self.runtime.block_on(self.connection.get(path)) {
+        let mut interrupts = self.interrupts.clone();
+        interrupts.borrow_and_update();
+        let answered = self.runtime.block_on(async {
+            tokio::select! {
+                answered = self.connection.get(path) => answered,
+                Ok(()) = interrupts.changed() => Err(Failure::Transport("interrupted".to_owned())),
+            }
+        });
+        match answered {
             Ok(answer) => {
                 self.date.set(answer.date.or(self.date.get()));
                 decode(path, &answer.body).map(Some).map_err(ReadFailure::Answer)

@@ -100,8 +100,9 @@ impl Run<'_> {
             }
             let view = match cluster.look(&self.stepper) {
                 Ok(view) => view,
+                Err(_) if cluster.interrupts() > 0 => return Ok(End::Stopped(StopReason::Interrupted)),
                 // A cluster that does not answer for a while is no reason to give up half-way.
-                Err(_) if self.lost_looks < 30 && cluster.interrupts() == 0 => {
+                Err(_) if self.lost_looks < 30 => {
                     self.lost_looks += 1;
                     cluster.sleep(Duration::from_secs(1));
                     continue;

@@ -1,7 +1,9 @@
 //! Ctrl-C once and twice, the same command again, and the way back.
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::process::{Child, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -119,5 +121,43 @@ pub(super) fn ctrl_c_stops_and_the_same_command_goes_on(plane: &ControlPlane) ->
     ensure!(answer.code == Some(0), "{answer}");
     seen.is_whole()?;
     ensure!(left_on(&kubectl, "node-0")? == 0, "{answer}");
+    Ok(())
+}
+
+/// A server that takes connections and never answers holds nobody who presses Ctrl-C.
+pub(super) fn ctrl_c_ends_a_read_without_an_answer(plane: &ControlPlane) -> Result<()> {
+    let kubectl = plane.kubectl();
+    kubectl.require_plugin("kubectl-karp-drain")?;
+    let silent = TcpListener::bind("127.0.0.1:0")?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("silent.kubeconfig");
+    let kubeconfig = json!({"apiVersion": "v1", "kind": "Config", "current-context": "silent",
+        "clusters": [{"name": "silent", "cluster": {"server": format!("http://{}", silent.local_addr()?)}}],
+        "users": [{"name": "silent", "user": {}}],
+        "contexts": [{"name": "silent", "context": {"cluster": "silent", "user": "silent"}}]});
+    std::fs::write(&file, kubeconfig.to_string())?;
+    let (sender, asked) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut held = Vec::new();
+        for stream in silent.incoming().flatten() {
+            held.push(stream);
+            let _ = sender.send(());
+        }
+    });
+    let mut child = kubectl
+        .with_kubeconfig(&file)
+        .command(&["karp", "drain", "node-0", "--abort"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    asked.recv_timeout(Duration::from_secs(30)).context("the drain never asked")?;
+    std::thread::sleep(Duration::from_millis(300));
+    press(&child, 1)?;
+    let ended = wait::until("the drain to end", Duration::from_secs(5), || Ok(child.try_wait()?));
+    if ended.is_err() {
+        child.kill()?;
+    }
+    ensure!(ended?.code() == Some(3), "cannot be reached");
     Ok(())
 }

@@ -43,6 +43,7 @@ pub(crate) const TESTS: &[Named] = &[
         "drain::ctrl_c_stops_and_the_same_command_goes_on",
         interrupted::ctrl_c_stops_and_the_same_command_goes_on,
     ),
+    ("drain::ctrl_c_ends_a_read_without_an_answer", interrupted::ctrl_c_ends_a_read_without_an_answer),
     (
         "drain::a_killed_drain_still_waits_for_replacements",
         resumed::a_killed_drain_still_waits_for_replacements,
