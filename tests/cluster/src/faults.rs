@@ -50,6 +50,7 @@ pub struct Faults {
     folder: PathBuf,
     enabled: Arc<AtomicBool>,
     counts: Arc<Mutex<std::collections::BTreeMap<Fault, u64>>>,
+    paths: Arc<Mutex<Vec<String>>>,
     server: JoinHandle<()>,
 }
 
@@ -76,11 +77,13 @@ impl Faults {
         let address = format!("http://{}", listener.local_addr()?);
         let enabled = Arc::new(AtomicBool::new(true));
         let counts = Arc::new(Mutex::new(std::collections::BTreeMap::new()));
+        let paths = Arc::new(Mutex::new(Vec::new()));
         let shared = Shared {
             client: plane.client(),
             dice: Arc::new(AtomicU64::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)),
             enabled: Arc::clone(&enabled),
             counts: Arc::clone(&counts),
+            paths: Arc::clone(&paths),
             lists,
         };
         let server = plane.spawn_task(async move {
@@ -89,7 +92,7 @@ impl Faults {
                 tokio::spawn(async move { drop(shared.serve(stream).await) });
             }
         });
-        Ok(Self { address, folder: plane.folder().to_owned(), enabled, counts, server })
+        Ok(Self { address, folder: plane.folder().to_owned(), enabled, counts, paths, server })
     }
 
     /// Lets everything through, or not.
@@ -101,6 +104,12 @@ impl Faults {
     #[must_use]
     pub fn counts(&self) -> std::collections::BTreeMap<Fault, u64> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What was asked for, in order, with what stands behind the question mark.
+    #[must_use]
+    pub fn paths(&self) -> Vec<String> {
+        self.paths.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A kubeconfig that leads through the proxy.
@@ -139,6 +148,7 @@ struct Shared {
     dice: Arc<AtomicU64>,
     enabled: Arc<AtomicBool>,
     counts: Arc<Mutex<std::collections::BTreeMap<Fault, u64>>>,
+    paths: Arc<Mutex<Vec<String>>>,
     /// Set where pages of lists are faulted in turn.
     lists: Option<Pages>,
 }
@@ -212,6 +222,7 @@ impl Shared {
 
     async fn serve(&self, mut stream: TcpStream) -> Result<()> {
         let request = receive(&mut stream).await?;
+        self.paths.lock().unwrap_or_else(PoisonError::into_inner).push(request.path.clone());
         let fault = self.fault(&request.method, &request.path);
         let refusal = |code: u16, reason: &str| {
             serde_json::json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code,

@@ -1,7 +1,7 @@
 //! Every flag of `kubectl drain` is one of ours: kubectl's own help is the table.
 
 use anyhow::{Result, ensure};
-use karp_cluster::ControlPlane;
+use karp_cluster::{ControlPlane, Faults};
 
 /// A flag as help prints it: `    --force=false:`, `    -l, --selector='':`.
 struct Flag {
@@ -63,6 +63,28 @@ pub(super) fn every_flag_of_kubectl_is_ours(plane: &ControlPlane) -> Result<()> 
             }
         }
         kubectl.run(&["karp", "uncordon", "node-0"])?.success()?;
+    }
+    Ok(())
+}
+
+/// `--chunk-size` cuts the lists of a drain into pages; 0 asks for all at once.
+pub(super) fn chunk_size_cuts_lists(plane: &ControlPlane) -> Result<()> {
+    let kubectl = plane.kubectl();
+    kubectl.require_plugin("kubectl-karp-drain")?;
+    super::workloads::lay_out(plane, 3, 4)?;
+    for (node, size) in [("node-0", 2), ("node-1", 0)] {
+        let proxy = Faults::start(plane, 0)?;
+        proxy.enable(false);
+        let through = kubectl.with_kubeconfig(&proxy.kubeconfig()?);
+        let answer = through.run(&["karp", "drain", node, "--yes", &format!("--chunk-size={size}")])?;
+        ensure!(answer.code == Some(0), "{size}: {answer}");
+        // The drain counts Ready pods in their namespace; the plan read all namespaces.
+        let is_list = |path: &String| path.contains("/namespaces/shop/pods") && !path.contains("/eviction");
+        let lists: Vec<String> = proxy.paths().into_iter().filter(is_list).collect();
+        let pages = lists.iter().filter(|path| path.contains("continue=")).count();
+        let in_pages = lists.iter().all(|path| path.contains("limit=2")) && pages > 0;
+        let at_once = lists.iter().all(|path| !path.contains("limit="));
+        ensure!(!lists.is_empty() && if size == 2 { in_pages } else { at_once }, "{size}: {lists:#?}");
     }
     Ok(())
 }

@@ -36,6 +36,7 @@ pub(crate) const TESTS: &[Named] = &[
     ("drain::drains_of_many_nodes_break_no_budget", budgets::drains_of_many_nodes_break_no_budget),
     ("drain::killed_drains_go_on", killed::killed_drains_go_on),
     ("drain::every_flag_of_kubectl_is_ours", flags::every_flag_of_kubectl_is_ours),
+    ("drain::chunk_size_cuts_lists", flags::chunk_size_cuts_lists),
     ("drain::every_kind_of_answer_is_predicted", answers::every_kind_of_answer_is_predicted),
     ("drain::twin_nodes_drained_by_both", beside_kubectl::twin_nodes_drained_by_both),
     ("drain::a_node_with_everything", hard_node::a_node_with_everything),

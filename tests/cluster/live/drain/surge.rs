@@ -90,45 +90,48 @@ fn nothing_is_left(kubectl: &Kubectl) -> Result<()> {
     })
 }
 
-/// Starts a drain with `--surge` and kills it as soon as it has made placeholders.
-fn killed_while_making_room(plane: &ControlPlane, node: &str) -> Result<()> {
-    let kubectl = plane.kubectl();
-    let mut child = kubectl
-        .command(&["karp", "drain", node, "--yes", "--surge"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
+/// Starts a drain with `--surge` and kills it as soon as it has made placeholders; their image.
+fn killed_while_making_room(plane: &ControlPlane, kubectl: &Kubectl, words: &[&str]) -> Result<String> {
+    let words = [&["karp", "drain", "--yes", "--surge"], words].concat();
+    let mut child =
+        kubectl.command(&words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     let made = wait::until("a placeholder", Duration::from_secs(120), || {
         let path = "/api/v1/namespaces/karp-surge/pods";
         let pods: Value =
             plane.run(plane.client().request(http::Request::get(path).body(Vec::new())?)).unwrap_or_default();
-        Ok((items(&pods).count() > 0).then_some(()))
+        let image = items(&pods).next().map(|pod| pod["spec"]["containers"][0]["image"].clone());
+        Ok(image.and_then(|image| image.as_str().map(str::to_owned)))
     });
     child.kill()?;
     child.wait()?;
-    made?;
+    let image = made?;
     let left = kubectl.run(&["get", "pods", "-n", "karp-surge", "-o", "name"])?.success()?;
     ensure!(!left.trim().is_empty(), "the drain was killed too late: its placeholders are gone");
-    Ok(())
+    Ok(image)
 }
 
-/// `kill -9` leaves placeholders; the next drain of the node takes them away, and so does an abort.
+/// `kill -9` leaves placeholders; the next drain of the node takes them away, and so does an abort. Their image is the
+/// default, that of the environment, or that of the flag.
 pub(super) fn placeholders_of_a_killed_drain_go(plane: &ControlPlane) -> Result<()> {
     let kubectl = plane.kubectl();
     kubectl.require_plugin("kubectl-karp-drain")?;
     lay_out(plane, 4, 3)?;
-    killed_while_making_room(plane, "node-0")?;
+    let image = killed_while_making_room(plane, &kubectl, &["node-0"])?;
+    ensure!(image == "registry.k8s.io/pause:3.10", "{image}");
     let aborted = kubectl.run(&["karp", "drain", "node-0", "--abort"])?;
     ensure!(aborted.code == Some(0) && aborted.text().contains("node/node-0 uncordoned"), "{aborted}");
     nothing_is_left(&kubectl)?;
 
-    killed_while_making_room(plane, "node-1")?;
+    let private = [("KARP_SURGE_IMAGE".to_owned(), "registry.test/pause:1".to_owned())].into();
+    let private = kubectl.with_environment(&private);
+    let image = killed_while_making_room(plane, &private, &["node-1"])?;
+    ensure!(image == "registry.test/pause:1", "KARP_SURGE_IMAGE was not used: {image}");
     let resumed = kubectl.run(&["karp", "drain", "node-1", "--yes", "--surge"])?;
     ensure!(resumed.code == Some(0), "{resumed}");
     nothing_is_left(&kubectl)?;
 
-    killed_while_making_room(plane, "node-2")?;
+    let image = killed_while_making_room(plane, &private, &["node-2", "--surge-image=registry.test/hold:2"])?;
+    ensure!(image == "registry.test/hold:2", "the flag goes before the environment: {image}");
     let without = kubectl.run(&["karp", "drain", "node-2", "--yes"])?;
     ensure!(without.code == Some(0), "{without}");
     nothing_is_left(&kubectl)
