@@ -17,6 +17,9 @@ use karp_core::report::{Error, ExitCode};
 /// On a pipe, a line is due at least this often: CI ends silent jobs.
 const SPEAK_EVERY_SECONDS: i64 = 30;
 
+/// Names in a line of progress.
+const FEW: usize = 3;
+
 /// What the loop asks of a cluster.
 pub(crate) trait Cluster {
     /// The target nodes as they are now.
@@ -232,10 +235,10 @@ impl Run<'_> {
                 format!("waits for room: {} of {} placeholders have a Ready node", view.surge.1, view.surge.0)
             }
             (Some(first), ..) => {
-                let more = if waiting.len() > 1 {
-                    format!(" and {} more", waiting.len() - 1)
-                } else {
-                    String::new()
+                let more = match waiting.len() - 1 {
+                    0 => String::new(),
+                    1 => "; 1 more pod waits".to_owned(),
+                    more => format!("; {more} more pods wait"),
                 };
                 format!("{} -n {} waits: {}{more}", first.name, first.namespace, first.why)
             }
@@ -263,8 +266,8 @@ impl Run<'_> {
     fn unsettled(&self, view: &View) -> String {
         let (owners, volumes) = self.stepper.unsettled(view);
         match (owners.is_empty(), volumes.is_empty()) {
-            (false, _) => format!("waits for replacements to be Ready: {}", owners.join(", ")),
-            (true, false) => format!("waits for volumes to detach: {}", volumes.join(", ")),
+            (false, _) => format!("waits for replacements to be Ready: {}", few(&owners)),
+            (true, false) => format!("waits for volumes to detach: {}", few(&volumes)),
             (true, true) => "waits for replacements to be Ready".to_owned(),
         }
     }
@@ -337,6 +340,15 @@ impl Run<'_> {
     }
 }
 
+/// As many names as one reads, and how many more there are.
+fn few<T: AsRef<str>>(names: &[T]) -> String {
+    let shown: Vec<&str> = names.iter().take(FEW).map(AsRef::as_ref).collect();
+    match names.len().saturating_sub(FEW) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
 /// The part of a line that does not change every second.
 fn subject(line: &str) -> &str {
     line.split(" waits:").next().unwrap_or(line)
@@ -345,4 +357,16 @@ fn subject(line: &str) -> &str {
 fn half_way(error: Error) -> Error {
     Error { kind: karp_core::report::ErrorKind::HalfWay, ..error }
         .hint("the nodes stay cordoned; run the same command again to go on")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::few;
+
+    #[test]
+    fn long_lists_of_progress_are_cut() {
+        assert_eq!(few(&["a"]), "a");
+        assert_eq!(few(&["a", "b", "c"]), "a, b, c");
+        assert_eq!(few(&["a", "b", "c", "d", "e"]), "a, b, c and 2 more");
+    }
 }

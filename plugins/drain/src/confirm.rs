@@ -21,7 +21,8 @@ pub(crate) fn confirm(plan: &DrainPlan, yes: bool, out: &mut Out<'_>) -> Result<
         return Err(Error::usage("no terminal to ask on").hint("add --yes"));
     }
     let names: Vec<_> = plan.nodes.iter().map(|node| &node.name).collect();
-    let pods = count(plan.count(PodAction::Evict) + plan.count(PodAction::Wait), "pod");
+    let leaving = plan.count(PodAction::Evict) + plan.count(PodAction::Wait);
+    let pods = count(leaving, "pod");
     let (question, wanted) = if plan.options.disable_eviction {
         let wanted = match &names[..] {
             [one] => one.to_string(),
@@ -29,7 +30,8 @@ pub(crate) fn confirm(plan: &DrainPlan, yes: bool, out: &mut Out<'_>) -> Result<
         };
         (format!("Delete {pods} past their PodDisruptionBudgets? Type {wanted:?} to go on:"), wanted)
     } else {
-        (format!("Drain {}: evict {pods}? [y/N]", subject(&names)), "y".to_owned())
+        let what = if leaving == 0 { "no pod has to go; cordon".to_owned() } else { format!("evict {pods}") };
+        (format!("Drain {}: {what}? [y/N]", subject(&names)), "y".to_owned())
     };
     out.message(&question);
     let line = karp_common::cluster::ask().unwrap_or_default();

@@ -28,7 +28,7 @@ use karp_common::cli::parse;
 use karp_common::cluster::Writer;
 use karp_common::term::{Format, Out, document};
 use karp_core::drain::report::{PlanVerdict, PodAction};
-use karp_core::drain::{DaemonSets, DrainOptions, SURGE_PRIORITY_CLASS, nodes_named};
+use karp_core::drain::{Allowed, DaemonSets, DrainOptions, SURGE_PRIORITY_CLASS, nodes_named};
 use karp_core::model::Node;
 use karp_core::report::{Error, ExitCode};
 
@@ -110,7 +110,7 @@ fn warnings(plan: &karp_core::drain::DrainPlan, options: &DrainOptions) -> Vec<S
         let kind = if ignored && options.ignore_daemonsets {
             Some("ignoring DaemonSet-managed Pods")
         } else {
-            pod.warning
+            pod.warning.map(Allowed::warning)
         };
         if let Some(kind) = kind {
             kinds.entry(kind).or_default().push(format!("{}/{}", pod.namespace, pod.name));

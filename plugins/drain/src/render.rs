@@ -214,7 +214,7 @@ impl Screen<'_> {
             .collect();
         if words.is_empty() {
             words.extend(Some(pod.why.clone()).filter(|why| !why.is_empty()));
-            words.extend(pod.warning.map(str::to_owned));
+            words.extend(pod.warning.map(|allowed| allowed.words().to_owned()));
         }
         words.join("; ")
     }
@@ -299,7 +299,8 @@ impl Screen<'_> {
                         .next()
                         .map_or(String::new(), |price| format!(" ({})", dollars_per_hour(price)))
                 ),
-                Then::Cordoned => " The node stays cordoned.".to_owned(),
+                Then::Cordoned if self.plan.nodes.len() == 1 => " The node stays cordoned.".to_owned(),
+                Then::Cordoned => " The nodes stay cordoned.".to_owned(),
             };
             lines.push(wrap(
                 style,
@@ -337,8 +338,10 @@ impl Screen<'_> {
         }
         let mut text = "\nClear the refusals:\n".to_owned();
         let shown = if self.options.all { changes.len() } else { LIST_LENGTH.min(changes.len()) };
-        for (at, change) in changes.iter().take(shown).enumerate() {
-            let lead = format!("{} ", at + 1);
+        let mut number = 0;
+        for change in changes.iter().take(shown) {
+            number += usize::from(!change.instead);
+            let lead = if change.instead { "  or ".to_owned() } else { format!("{number} ") };
             text.push_str(&wrap(&self.options.style, &lead, "  ", &self.change(change)));
             text.push('\n');
         }

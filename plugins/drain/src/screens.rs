@@ -31,6 +31,7 @@ fn every_refusal_is_named_with_what_lifts_it() {
         "kubectl delete pdb orders -n shop",
         "add --delete-emptydir-data",
         "kubectl scale deploy/ledger -n shop --replicas=3",
+        "  or kubectl delete pdb ledger -n shop",
     ] {
         assert!(stdout.contains(line), "{line} is missing in\n{stdout}");
     }

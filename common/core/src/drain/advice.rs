@@ -87,10 +87,13 @@ impl Advisor<'_> {
                 text: format!("kubectl scale {} -n {} --replicas={replicas}", owner.short(), first.namespace),
                 note: Some(format!("pdb/{} then allows 1 once they are Ready", pdb.name)),
                 proof: None,
+                instead: false,
                 until: None,
             });
         }
-        found.push(self.delete_pdb(&first.namespace, &pdb.name, pods, pdb.rule.clone()));
+        let instead = !found.is_empty();
+        let without = self.delete_pdb(&first.namespace, &pdb.name, pods, pdb.rule.clone());
+        found.push(Change { instead, ..without });
         found
     }
 
@@ -119,10 +122,11 @@ impl Advisor<'_> {
             text: format!("kubectl patch pdb {} -n {namespace} -p '{policy}'", pdb.name),
             note: Some("then pods that are not Ready may go".into()),
             proof: Some(proof(&again, pods, &["KARP325"])),
+            instead: false,
             until: None,
         };
         let note = format!("{} of {} healthy", pdb.healthy, pdb.needed);
-        vec![lenient, self.delete_pdb(namespace, &pdb.name, pods, note)]
+        vec![lenient, Change { instead: true, ..self.delete_pdb(namespace, &pdb.name, pods, note) }]
     }
 
     fn delete_pdb(
@@ -144,6 +148,7 @@ impl Advisor<'_> {
             text: format!("kubectl delete pdb {name} -n {namespace}"),
             note: Some(note).filter(|note| !note.is_empty()),
             proof: Some(proof(&again, pods, &["KARP301", "KARP302", "KARP325"])),
+            instead: false,
             until: None,
         }
     }
@@ -183,6 +188,7 @@ impl Advisor<'_> {
             text: format!("add {name}"),
             note,
             proof: Some(proof(&again, pods, &[blocked.code])),
+            instead: false,
             until: untils.and_then(|untils| untils.into_iter().max()).filter(|_| blocked.code == "KARP303"),
         }
     }

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::options::DrainOptions;
 use super::refusal::Refusal;
@@ -77,8 +78,42 @@ pub struct Filtered {
     pub skip: Option<Skip>,
     /// Why it must not be touched.
     pub refusals: Vec<Refusal>,
-    /// kubectl's warning, where a flag lets it go.
-    pub warning: Option<&'static str>,
+    /// What a flag lets happen to it.
+    pub warning: Option<Allowed>,
+}
+
+/// What a flag lets happen to a pod, in kubectl's words where kubectl has the flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Allowed {
+    /// `--force`.
+    #[serde(rename = "deleting Pods that declare no controller")]
+    NoController,
+    /// `--delete-emptydir-data`.
+    #[serde(rename = "deleting Pods with local storage")]
+    LocalData,
+    /// `--override-do-not-disrupt`.
+    #[serde(rename = "evicting Pods that say do-not-disrupt")]
+    DoNotDisrupt,
+}
+
+impl Allowed {
+    /// The warning in front of a list of pods.
+    pub fn warning(self) -> &'static str {
+        match self {
+            Allowed::NoController => "deleting Pods that declare no controller",
+            Allowed::LocalData => "deleting Pods with local storage",
+            Allowed::DoNotDisrupt => "evicting Pods that say do-not-disrupt",
+        }
+    }
+
+    /// What it means for the pod, in its row.
+    pub fn words(self) -> &'static str {
+        match self {
+            Allowed::NoController => "no controller: gone for good",
+            Allowed::LocalData => "emptyDir data is lost",
+            Allowed::DoNotDisrupt => "do-not-disrupt overridden",
+        }
+    }
 }
 
 /// What the filters say of a pod.
@@ -106,7 +141,7 @@ pub fn filter(pod: &Pod, options: &DrainOptions, daemon_sets: &DaemonSets, now: 
             return filtered;
         }
         if options.force {
-            filtered.warning = Some("deleting Pods that declare no controller");
+            filtered.warning = Some(Allowed::NoController);
         } else {
             filtered.refusals.push(Refusal::OrphanOfDaemonSet);
         }
@@ -122,20 +157,26 @@ pub fn filter(pod: &Pod, options: &DrainOptions, daemon_sets: &DaemonSets, now: 
     }
     if pod.spec.volumes.iter().any(|volume| volume.empty_dir.is_some()) {
         if options.delete_emptydir_data {
-            filtered.warning = Some("deleting Pods with local storage");
+            filtered.warning = Some(Allowed::LocalData);
         } else {
             filtered.refusals.push(Refusal::LocalData);
         }
     }
     if pod.metadata.controller().is_none() {
         if options.force {
-            filtered.warning = Some("deleting Pods that declare no controller");
+            filtered.warning = Some(Allowed::NoController);
         } else {
             filtered.refusals.push(Refusal::NoController);
         }
     }
-    if !options.override_do_not_disrupt && !pod.metadata.is_deleting() {
-        filtered.refusals.extend(protection(pod, now));
+    if !pod.metadata.is_deleting()
+        && let Some(protection) = protection(pod, now)
+    {
+        if options.override_do_not_disrupt {
+            filtered.warning.get_or_insert(Allowed::DoNotDisrupt);
+        } else {
+            filtered.refusals.push(protection);
+        }
     }
     filtered
 }
@@ -240,6 +281,10 @@ mod tests {
         check("elapsed", protected("30m"), DrainOptions::default(), None, &[]);
         check("invalid", protected("1d"), DrainOptions::default(), None, &[]);
         let over = DrainOptions { override_do_not_disrupt: true, ..DrainOptions::default() };
-        check("overridden", protected("true"), over, None, &[]);
+        check("overridden", protected("true"), over.clone(), None, &[]);
+        let warning =
+            |value: &str| filter(&pod(protected(value)), &over, &DaemonSets::from_names([]), now()).warning;
+        assert_eq!(warning("true"), Some(Allowed::DoNotDisrupt));
+        assert_eq!(warning("30m"), None, "nothing is overridden where nothing is in force");
     }
 }

@@ -27,7 +27,7 @@ mod termination;
 mod timing;
 mod view;
 
-pub use filter::{DaemonSets, Filtered, Skip, filter};
+pub use filter::{Allowed, DaemonSets, Filtered, Skip, filter};
 pub use journal::{CORDON_ANNOTATION, DRAIN_ANNOTATION, Journal, JournalError, Phase, SURGE_LABEL};
 pub use landing::Simulate;
 pub use options::DrainOptions;

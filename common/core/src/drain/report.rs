@@ -4,6 +4,7 @@ use compact_str::CompactString;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::filter::Allowed;
 use super::options::DrainOptions;
 pub use super::refusal::BlockedBy;
 use crate::explain::report::ObjectName;
@@ -174,9 +175,9 @@ pub struct PlannedPod {
     pub tier: u8,
     /// Volumes that must leave the node first.
     pub volumes: Vec<PodVolume>,
-    /// kubectl's warning, where a flag lets it go.
+    /// What a flag lets happen to it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub warning: Option<&'static str>,
+    pub warning: Option<Allowed>,
 }
 
 /// A PDB of a pod, as its status says now.
@@ -285,6 +286,9 @@ pub struct Change {
     /// Result of planning again with it; none where only a running cluster can tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
+    /// Does what the change before it does: one of the two is enough.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub instead: bool,
     /// When it is enough to wait.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
