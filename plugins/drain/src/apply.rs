@@ -2,7 +2,7 @@
 //!
 //! What it needs from a cluster is the small trait [`Cluster`]; the real one is in `live.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use compact_str::CompactString;
@@ -64,10 +64,12 @@ pub(crate) fn apply(
         spoke: None,
         told_gone: 0,
         lost_looks: 0,
+        cordoned: BTreeSet::new(),
     };
     let ended = run.until_end(cluster, out);
     out.progress_done();
-    let left = cluster.end_surge();
+    // A server that was silent to the end would be silent again.
+    let left = if run.lost_looks > 0 && !plan.options.surge { 0 } else { cluster.end_surge() };
     if left > 0 {
         out.warn(&format!(
             "{left} placeholders are left in namespace {SURGE_PRIORITY_CLASS}: the next drain of the node, \
@@ -88,6 +90,8 @@ struct Run<'a> {
     spoke: Option<(Timestamp, String)>,
     told_gone: usize,
     lost_looks: u32,
+    /// Target nodes that were cordoned at the last look.
+    cordoned: BTreeSet<CompactString>,
 }
 
 enum End {
@@ -103,17 +107,28 @@ impl Run<'_> {
             }
             let view = match cluster.look(&self.stepper) {
                 Ok(view) => view,
-                Err(_) if cluster.interrupts() > 0 => return Ok(End::Stopped(StopReason::Interrupted)),
-                // A cluster that does not answer for a while is no reason to give up half-way.
-                Err(_) if self.lost_looks < 30 => {
+                Err(_) if cluster.interrupts() > 0 => {
                     self.lost_looks += 1;
+                    return Ok(End::Stopped(StopReason::Interrupted));
+                }
+                // A cluster that does not answer for a while is no reason to give up half-way.
+                Err(error) if self.lost_looks < 30 => {
+                    self.lost_looks += 1;
+                    if self.lost_looks == 3 {
+                        out.message(&format!("{}; trying again for half a minute", error.message));
+                    }
                     cluster.sleep(Duration::from_secs(1));
                     continue;
                 }
                 Err(error) => return Err(half_way(error)),
             };
             self.lost_looks = 0;
-            self.started.get_or_insert(view.now);
+            if self.started.is_none() {
+                self.started = Some(view.now);
+                tell_cordoned(&view, out);
+            }
+            let cordoned = view.nodes.iter().filter(|(_, seen)| seen.unschedulable);
+            self.cordoned = cordoned.map(|(name, _)| name.clone()).collect();
             self.tell_gone(&view, out);
             let step = self.stepper.step(&view);
             self.tell_nodes(out);
@@ -243,7 +258,10 @@ impl Run<'_> {
                 format!("{} -n {} waits: {}{more}", first.name, first.namespace, first.why)
             }
             (None, _, true) => self.unsettled(view),
-            _ => "waits".to_owned(),
+            _ => match self.stepper.states().find(|(_, state)| **state == NodeState::Deleting) {
+                Some((name, _)) => format!("waits for node/{name} to go"),
+                None => return,
+            },
         };
         let shown = format!("{} {line}", duration(spent));
         if !out.stderr_style.is_pipe() {
@@ -318,14 +336,20 @@ impl Run<'_> {
                             "no room: {placed} of {wanted} placeholders got a Ready node; no pod was touched"
                         )
                     }
+                    StopReason::NodesFailed if names.len() == 1 => "it could not be drained".to_owned(),
                     StopReason::NodesFailed => "some nodes could not be drained".to_owned(),
                 };
                 let left: Vec<&str> = self
                     .stepper
                     .states()
-                    .filter(|(_, state)| **state != NodeState::Done)
+                    .filter(|(name, state)| **state != NodeState::Done && self.cordoned.contains(*name))
                     .map(|(name, _)| name.as_str())
                     .collect();
+                if left.is_empty() && count == 0 {
+                    out.line(&format!("Nothing was changed: {why}."));
+                    let is_refused = *reason == StopReason::NodesFailed;
+                    return Ok(if is_refused { ExitCode::Unreachable } else { ExitCode::HalfWay });
+                }
                 let stay = if left.len() == 1 { "stays" } else { "stay" };
                 let subject = match &left[..] {
                     [one] => format!("node/{one}"),
@@ -337,6 +361,14 @@ impl Run<'_> {
                 Ok(ExitCode::HalfWay)
             }
         }
+    }
+}
+
+/// Nodes that an earlier run cordoned are not cordoned again; kubectl has a line for them all the same.
+fn tell_cordoned(view: &View, out: &mut Out<'_>) {
+    let begun = view.nodes.iter().filter(|(_, seen)| seen.unschedulable && seen.journal.is_some());
+    for (name, _) in begun {
+        out.line(&format!("node/{name} already cordoned"));
     }
 }
 

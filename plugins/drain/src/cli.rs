@@ -37,7 +37,8 @@ pub enum DryRun {
     version,
     before_help = EXAMPLES,
     after_help = "Ctrl-C once: finish the step and stop. Twice: stop now. Run again to go on.\n\
-                  Exit: 0 drained, 1 refused (nothing touched), 5 stopped half-way"
+                  Exit: 0 drained, 1 refused (nothing touched), 3 unreachable or not allowed,\n\
+                  5 stopped half-way"
 )]
 pub struct Cli {
     /// NODE or nodepool/NAME

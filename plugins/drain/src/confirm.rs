@@ -18,7 +18,12 @@ pub(crate) fn confirm(plan: &DrainPlan, yes: bool, out: &mut Out<'_>) -> Result<
         return Ok(());
     }
     if !std::io::stdin().is_terminal() {
-        return Err(Error::usage("no terminal to ask on").hint("add --yes"));
+        let hint = if plan.options.disable_eviction {
+            "add --yes; then pods are deleted past their PodDisruptionBudgets"
+        } else {
+            "add --yes"
+        };
+        return Err(Error::usage("no terminal to ask on").hint(hint));
     }
     let names: Vec<_> = plan.nodes.iter().map(|node| &node.name).collect();
     let leaving = plan.count(PodAction::Evict) + plan.count(PodAction::Wait);

@@ -12,12 +12,16 @@ use crate::live::node_path;
 
 /// Sends everything with `dryRun=All`.
 pub(crate) fn run(plan: &DrainPlan, writer: &Writer, out: &mut Out<'_>) -> Result<ExitCode, Error> {
+    let mut refused = false;
     for node in &plan.nodes {
         let body = json!({"metadata": {"uid": node.uid}, "spec": {"unschedulable": true}});
         let done = match writer.send(Request::merge_patch(&node_path(&node.name), body, true)) {
             Reply::Done(_) if node.cordoned => "already cordoned".to_owned(),
             Reply::Done(_) => "cordoned".to_owned(),
-            other => format!("not cordoned: {other:?}"),
+            reply => {
+                refused |= matches!(reply, Reply::Never(_));
+                format!("not cordoned: {}", said(&reply))
+            }
         };
         out.line(&format!("node/{} {done} (server dry run)", node.name));
     }
@@ -34,19 +38,23 @@ pub(crate) fn run(plan: &DrainPlan, writer: &Writer, out: &mut Out<'_>) -> Resul
     let (mut agreed, mut compared) = (0, 0);
     for (pod, reply) in leaving.iter().zip(&replies) {
         let verb = if plan.options.disable_eviction { "deleted" } else { "evicted" };
-        let (status, words) = match reply {
-            Reply::Done(_) => (201, verb.to_owned()),
-            Reply::NotNow { message, .. } => (429, format!("not {verb} now: {message}")),
-            Reply::Never(message) if message.contains("more than one") => {
-                (500, format!("never {verb}: {message}"))
-            }
-            Reply::Never(message) => (403, format!("never {verb}: {message}")),
-            Reply::Gone => (404, "gone".to_owned()),
-            Reply::Conflict(message) => (409, format!("changed: {message}")),
-            Reply::Unknown(message) => (0, format!("no answer: {message}")),
+        let status = match reply {
+            Reply::Done(_) => Some(201),
+            Reply::NotNow { .. } => Some(429),
+            Reply::Never(message) if message.contains("more than one") => Some(500),
+            Reply::Gone => Some(404),
+            Reply::Conflict(_) => Some(409),
+            // Not an answer about the pod: the user may not ask, or nobody heard it.
+            Reply::Never(_) | Reply::Unknown(_) => None,
+        };
+        refused |= matches!(reply, Reply::Never(_));
+        let words = match reply {
+            Reply::Done(_) => verb.to_owned(),
+            Reply::NotNow { .. } => format!("not {verb} now: {}", said(reply)),
+            _ => format!("not {verb}: {}", said(reply)),
         };
         out.line(&format!("pod/{} {words} (server dry run)", pod.name));
-        if let Some(expected) = expected(pod) {
+        if let Some((expected, status)) = expected(pod).zip(status) {
             compared += 1;
             agreed += usize::from(expected == status);
         }
@@ -54,7 +62,19 @@ pub(crate) fn run(plan: &DrainPlan, writer: &Writer, out: &mut Out<'_>) -> Resul
     if compared > 0 {
         out.line(&format!("{agreed} of {compared} predictions as the server answered"));
     }
-    Ok(ExitCode::Done)
+    Ok(if refused { ExitCode::Findings } else { ExitCode::Done })
+}
+
+/// The server's words.
+fn said(reply: &Reply) -> &str {
+    match reply {
+        Reply::Done(_) => "done",
+        Reply::Gone => "it is gone",
+        Reply::NotNow { message, .. }
+        | Reply::Never(message)
+        | Reply::Conflict(message)
+        | Reply::Unknown(message) => message,
+    }
 }
 
 /// What the plan predicts for an eviction that does not count against the next one.

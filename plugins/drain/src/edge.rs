@@ -11,6 +11,19 @@ use karp_core::sim::{SolveOptions, solve};
 
 use crate::cli::Cli;
 
+/// A drain on a guess is none: whoever may not list nodes or pods of the whole cluster gets no plan.
+///
+/// # Errors
+/// One of them could not be read.
+pub(crate) fn must_be_known(snapshot: &Snapshot) -> Result<(), Error> {
+    match ["nodes", "pods"].iter().find_map(|kind| snapshot.gap(kind)) {
+        Some(gap) => Err(Error::unreachable(format!("{} of the cluster cannot be read", gap.kind))
+            .cause(&gap.reason)
+            .hint("what to grant: docs/rbac-writer.yaml")),
+        None => Ok(()),
+    }
+}
+
 /// A plan, and what the foot line `prices:` says.
 pub(crate) struct Planned {
     pub(crate) plan: DrainPlan,

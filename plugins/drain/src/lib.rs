@@ -61,6 +61,9 @@ pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Erro
     }
     let saved = cli.plan.as_deref().map(saved::read).transpose()?;
     let snapshot = karp_common::snapshot::read(&cli.source.input(&cli.cluster, None), out)?;
+    if !is_file {
+        edge::must_be_known(&snapshot)?;
+    }
     let nodes: Vec<CompactString> = match &saved {
         Some(saved) => saved.nodes.clone(),
         None => nodes_named(&snapshot.objects.nodes, &cli.targets, cli.selector.as_deref())?,
@@ -125,7 +128,7 @@ fn abort(cli: &Cli, out: &mut Out<'_>) -> Result<ExitCode, Error> {
     let nodes = nodes_named(&all, &cli.targets, cli.selector.as_deref())?;
     let named = |node: &&Node| nodes.contains(&node.metadata.name);
     let uids = all.iter().filter(named).map(|node| node.metadata.uid.clone()).collect();
-    let mut late = false;
+    let (mut late, mut undone) = (false, false);
     for name in &nodes {
         let done = match live::abort(&writer, name)? {
             live::Aborted::Uncordoned => "uncordoned",
@@ -136,13 +139,16 @@ fn abort(cli: &Cli, out: &mut Out<'_>) -> Result<ExitCode, Error> {
                 "is being taken out by Karpenter: its NodeClaim was deleted"
             }
         };
+        undone |= done.starts_with("uncordoned") || done.starts_with("stays");
         out.line(&format!("node/{name} {done}"));
     }
     let left = room::give_back(&writer, &uids);
     if left > 0 {
         out.warn(&format!("{left} placeholders are left in namespace {SURGE_PRIORITY_CLASS}"));
     }
-    out.line("Pods that were evicted stay where they are now.");
+    if undone {
+        out.line("Pods that were evicted stay where they are now.");
+    }
     Ok(if late { ExitCode::HalfWay } else { ExitCode::Done })
 }
 

@@ -289,6 +289,9 @@ impl Screen<'_> {
             let managed = self.plan.nodes.iter().any(|node| node.node_claim.is_some());
             let then = match self.plan.then {
                 Then::NodeClaimDeleted => " Ends with the deletion of the NodeClaim.".to_owned(),
+                Then::Cordoned if self.plan.nodes.iter().all(|node| node.termination.is_some()) => {
+                    String::new()
+                }
                 Then::Cordoned if managed => format!(
                     " {} cordoned and billed{} unless --delete-nodeclaim",
                     if self.plan.nodes.len() == 1 { "Node stays" } else { "Nodes stay" },

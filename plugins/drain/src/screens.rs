@@ -49,6 +49,14 @@ fn a_selected_workload_can_go() {
 }
 
 #[test]
+fn deletion_past_a_pdb_is_told_per_pod() {
+    let words = ["ip-10-0-1-137.ec2.internal", "--pod-selector", "app=web", "--disable-eviction"];
+    let (code, stdout, _) = check(&words);
+    assert_eq!(code, ExitCode::Done);
+    assert!(stdout.contains("deleted past pdb/web"), "{stdout}");
+}
+
+#[test]
 fn an_unknown_node_is_four() {
     let (code, stdout, stderr) = check(&["ip-10-0-1-137"]);
     assert_eq!((code, stdout.as_str()), (ExitCode::NotFound, ""));

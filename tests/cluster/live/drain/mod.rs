@@ -8,6 +8,7 @@ mod beside_kubectl;
 mod budgets;
 mod cordon;
 mod flags;
+mod forbidden;
 mod hard_node;
 mod interrupted;
 mod killed;
@@ -36,6 +37,7 @@ pub(crate) const TESTS: &[Named] = &[
     ("drain::drains_of_many_nodes_break_no_budget", budgets::drains_of_many_nodes_break_no_budget),
     ("drain::killed_drains_go_on", killed::killed_drains_go_on),
     ("drain::every_flag_of_kubectl_is_ours", flags::every_flag_of_kubectl_is_ours),
+    ("drain::forbidden_users_are_told_what_is_missing", forbidden::forbidden_users_are_told_what_is_missing),
     ("drain::chunk_size_cuts_lists", flags::chunk_size_cuts_lists),
     ("drain::every_kind_of_answer_is_predicted", answers::every_kind_of_answer_is_predicted),
     ("drain::twin_nodes_drained_by_both", beside_kubectl::twin_nodes_drained_by_both),

@@ -62,7 +62,8 @@ pub(super) fn a_killed_drain_still_waits_for_replacements(plane: &ControlPlane) 
     ensure!(second.try_wait()?.is_none(), "the rerun did not wait: {:?}", second.wait_with_output()?);
     kubectl.run(&["uncordon", "node-1"])?.success()?;
     let output = second.wait_with_output()?;
-    let errors = String::from_utf8_lossy(&output.stderr);
+    let (lines, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    ensure!(lines.contains("node/node-0 already cordoned\n"), "{lines}");
     ensure!(output.status.code() == Some(0), "{output:?}");
     ensure!(errors.contains("waits for replacements to be Ready: shop/web-"), "{errors}");
     all_ready(&kubectl, 2)?;

@@ -46,7 +46,13 @@ impl<'a> Planner<'a> {
         }
         let mut refusals = filtered.refusals;
         let mut wait = None;
-        if !self.options.disable_eviction {
+        if self.options.disable_eviction {
+            let names: Vec<String> =
+                matching.iter().map(|pdb| format!("pdb/{}", pdb.metadata.name)).collect();
+            if !names.is_empty() {
+                planned.why = format!("deleted past {}", names.join(", "));
+            }
+        } else {
             let answer = if refusals.is_empty() { ledger.evict(pod) } else { ledger.ask(pod) };
             planned.predicted = Some(Predicted { status: answer.status(), message: answer.message() });
             let outlook = match outlook(&answer) {

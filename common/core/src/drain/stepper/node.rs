@@ -139,7 +139,7 @@ impl Stepper {
             return NodeStep::Evict(due);
         }
         if !moving && !stuck.is_empty() {
-            self.nodes[position].state = NodeState::Failed(stuck.join("; "));
+            self.nodes[position].state = NodeState::Failed(few(&stuck));
             return NodeStep::Over;
         }
         NodeStep::Wait(wait)
@@ -159,7 +159,7 @@ impl Stepper {
             .filter(|pod| pod.node == node.name)
             .map(|pod| format!("pod/{} -n {}: {}", pod.name, pod.namespace, pod.why))
             .collect();
-        Some(format!("it took longer than --timeout ({limit}s); {}", own.join("; ")))
+        Some(format!("it took longer than --timeout ({limit}s); {}", few(&own)))
     }
 
     /// The controller waits for volumes before it ends an instance, and so does whoever takes the next node: a pod
@@ -221,6 +221,16 @@ impl Stepper {
             }),
             _ => NodeStep::Wait(LOOK_EVERY_SECONDS),
         }
+    }
+}
+
+/// The first reasons, and of how many more pods there are some.
+fn few(reasons: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let shown: Vec<&str> = reasons.iter().take(SHOWN).map(String::as_str).collect();
+    match reasons.len().saturating_sub(SHOWN) {
+        0 => shown.join("; "),
+        more => format!("{}; {more} more of its pods", shown.join("; ")),
     }
 }
 
