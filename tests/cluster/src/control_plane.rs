@@ -171,6 +171,9 @@ impl ControlPlane {
         path_flag(&mut manager, "root-ca-file", self.authority.certificate());
         manager.arg("--use-service-account-credentials=true");
         manager.arg(format!("--node-monitor-grace-period={}s", options.node_grace_seconds));
+        // 20 requests a second and controller are for clusters that grow slowly; here dozens of workloads come at once,
+        // and a PDB whose status lags is one that allows nothing.
+        manager.args(["--kube-api-qps=200", "--kube-api-burst=400"]);
         self.spawn("kube-controller-manager", manager)?;
 
         let scheduler = self.component(&self.servers.kube_scheduler, "system:kube-scheduler")?;
