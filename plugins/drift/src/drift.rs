@@ -124,7 +124,7 @@ fn look(
 
 fn uncertain(cluster: &ClusterState<'_>, report: &DriftReport) -> Vec<String> {
     let mut all = Vec::new();
-    if report.node_pools.iter().any(|pool| pool.drifted > pool.never) {
+    if report.node_pools.iter().any(|pool| pool.rounds > 0) {
         all.push(
             "times are estimates: replacements ready as fast as earlier nodes, pods stop within their grace"
                 .into(),

@@ -149,7 +149,8 @@ fn sum(all: &[Budget], allowance: &Allowance, nodes: usize) -> String {
         Decider::Budget(position) => {
             let Some(budget) = all.get(*position) else { return allowance.allowed.to_string() };
             match hours(budget) {
-                None => arithmetic(budget, nodes),
+                None if budget.nodes.ends_with('%') => arithmetic(budget, nodes),
+                None => format!("budget {:?}", budget.nodes),
                 Some(hours) if budget.nodes.ends_with('%') => {
                     format!("budget {:?} {hours} ({})", budget.nodes, arithmetic(budget, nodes))
                 }

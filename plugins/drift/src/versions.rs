@@ -6,12 +6,13 @@ use karp_core::model::Snapshot;
 
 use crate::report::Skew;
 
-/// `v1.33.4-eks-1234` → `1.33`.
+/// `v1.33.4-eks-1234` → `1.33`; nothing for what is no version of Kubernetes, such as KWOK's `kwok-0.8`.
 pub(crate) fn minor(version: &str) -> Option<String> {
     let mut parts = version.trim_start_matches('v').split('.');
     let (major, minor) = (parts.next()?, parts.next()?);
     let digits: String = minor.chars().take_while(char::is_ascii_digit).collect();
-    (!digits.is_empty()).then(|| format!("{major}.{digits}"))
+    let is_version = !digits.is_empty() && major.parse::<u32>().is_ok();
+    is_version.then(|| format!("{major}.{digits}"))
 }
 
 /// Kubelets behind the control plane, furthest behind first.
@@ -36,4 +37,23 @@ pub(crate) fn skew(snapshot: &Snapshot) -> Vec<Skew> {
         .collect();
     skew.sort_by_key(|skew| std::cmp::Reverse(skew.behind));
     skew
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_kubernetes_and_others() {
+        for (version, expected) in [
+            ("v1.33.4-eks-1234", Some("1.33")),
+            ("1.36", Some("1.36")),
+            ("v1.36+", Some("1.36")),
+            ("kwok-0.8", None),
+            ("fake", None),
+            ("", None),
+        ] {
+            assert_eq!(minor(version).as_deref(), expected, "{version}");
+        }
+    }
 }

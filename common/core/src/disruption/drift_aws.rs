@@ -148,9 +148,12 @@ fn instance_drift(
         found.unchecked.push((DriftReason::SubnetDrift, problem.clone()));
         found.error.get_or_insert(problem);
     } else if !status.subnets.iter().any(|subnet| subnet.id == instance.subnet_id) {
-        let zone = |subnet: &&crate::model::Subnet| subnet.zone == instance.zone;
-        let wants = status.subnets.iter().find(zone).map(|subnet| subnet.id.to_string());
-        let field = FieldDrift::new("status.subnets", Some(instance.subnet_id.to_string()), wants);
+        let ids: Vec<&str> = status.subnets.iter().map(|subnet| subnet.id.as_str()).collect();
+        let wants = match ids[..] {
+            [only] => only.to_owned(),
+            _ => format!("one of {}", ids.join(" ")),
+        };
+        let field = FieldDrift::new("status.subnets", Some(instance.subnet_id.to_string()), Some(wants));
         found.drifts.push(Drift { reason: DriftReason::SubnetDrift, fields: vec![field] });
     }
     if let Some(id) = instance.capacity_reservation_id.as_ref().filter(|_| reserved)

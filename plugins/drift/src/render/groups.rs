@@ -82,7 +82,9 @@ impl View<'_> {
             table.row(row);
         }
         let mut text = table.render(self.style);
-        for parameter in images.iter().filter_map(|image| image.parameter.as_deref()) {
+        // Where the wanted image comes from; that an old one is still listed somewhere says nothing.
+        let wanted = images.iter().filter(|image| image.side == "wants");
+        for parameter in wanted.filter_map(|image| image.parameter.as_deref()) {
             text.push_str(&wrap(self.style, "SSM    ", "       ", parameter));
             if !text.ends_with('\n') {
                 text.push('\n');
@@ -93,7 +95,14 @@ impl View<'_> {
 
     fn field_text(&self, field: &ReasonReport) -> String {
         let value = |value: &Option<String>| match value {
-            Some(text) => text.split(' ').map(|id| self.with_name(id)).collect::<Vec<_>>().join(" "),
+            Some(text) => {
+                let (head, ids, between) = match text.strip_prefix("one of ") {
+                    Some(ids) => ("one of ", ids, ", "),
+                    None => ("", text.as_str(), " "),
+                };
+                let ids: Vec<String> = ids.split(' ').map(|id| self.with_name(id)).collect();
+                format!("{head}{}", ids.join(between))
+            }
             None => "<none>".to_owned(),
         };
         let possibly = if field.possibly { " (possibly)" } else { "" };

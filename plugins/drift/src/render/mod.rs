@@ -89,6 +89,7 @@ impl View<'_> {
         let known = if self.is_partial() { ", as far as the cluster tells" } else { "" };
         let never = match summary.never {
             0 => String::new(),
+            1 if summary.claims == 1 => "; it can never roll".to_owned(),
             never => format!("; {never} can never roll"),
         };
         let shut =

@@ -69,3 +69,23 @@ fn what_the_instance_shows_is_certain_and_what_it_shows_to_be_equal_is_left_out(
     ];
     assert_eq!(fields(&class("2026-11-25T11:00:00Z"), Some(&facts)), expected);
 }
+
+#[test]
+fn a_subnet_that_was_removed_could_be_replaced_by_any_that_is_left() {
+    let wanted = |left: &[&str]| {
+        let subnets: Vec<_> =
+            left.iter().map(|id| serde_json::json!({"id": id, "zone": "us-west-2b"})).collect();
+        let class: Ec2NodeClass =
+            serde_json::from_value(serde_json::json!({"status": {"subnets": subnets}})).unwrap();
+        let instance =
+            Ec2Instance { subnet_id: "subnet-a".into(), zone: "us-west-2a".into(), ..Ec2Instance::default() };
+        let facts =
+            AwsFacts { instances: [("i-1".into(), instance)].into_iter().collect(), ..AwsFacts::default() };
+        let found = aws_drift(&claim(), &class, Some(&facts), &LabelProfile::core());
+        let drift = found.drifts.into_iter().find(|drift| drift.reason == DriftReason::SubnetDrift);
+        drift.and_then(|drift| drift.fields[0].wants.clone())
+    };
+    assert_eq!(wanted(&["subnet-b"]).as_deref(), Some("subnet-b"));
+    assert_eq!(wanted(&["subnet-b", "subnet-c"]).as_deref(), Some("one of subnet-b subnet-c"));
+    assert_eq!(wanted(&["subnet-a", "subnet-c"]), None);
+}
