@@ -31,6 +31,10 @@ pub struct Cli {
     #[arg(long, value_name = "1.36")]
     pub ami_preview: Option<String>,
 
+    /// Older snapshot with an EC2NodeClass as it was before: tells every field that changed
+    #[arg(long, value_name = "FILE", add = Names::files())]
+    pub against: Vec<String>,
+
     /// Do not shorten lists
     #[arg(long)]
     pub all: bool,

@@ -2,7 +2,7 @@
 
 use karp_core::disruption::drift::DriftReason;
 use karp_core::disruption::{ClusterState, ControllerMemory};
-use karp_core::model::{AwsFacts, GoDuration, Snapshot, VersionFit};
+use karp_core::model::{AwsFacts, Ec2NodeClass, GoDuration, Snapshot, VersionFit};
 use karp_core::provider::CloudProvider;
 
 use crate::advice::{self, Step};
@@ -10,6 +10,7 @@ use crate::changes::proven;
 use crate::found::{Found, by_pool, find};
 use crate::groups::{groups, names};
 use crate::moved::moved_images;
+use crate::older::unknown_classes;
 use crate::pool::pool_report;
 use crate::preview::ami_preview;
 use crate::report::{AwsAsked, ClaimReport, DriftReport, Karpenter, NotRead, Summary};
@@ -30,6 +31,8 @@ pub struct DriftOptions {
     pub target: Option<Target>,
     /// Kubernetes version of `--ami-preview`.
     pub ami_preview: Option<String>,
+    /// EC2NodeClasses as they were before, of `--against`.
+    pub older_classes: Vec<Ec2NodeClass>,
 }
 
 /// What AWS said: facts, and what could not be asked.
@@ -63,8 +66,12 @@ fn look(
 ) -> (DriftReport, Vec<Step>) {
     let cluster = ClusterState::new(snapshot, provider, ControllerMemory::guessed(snapshot));
     let facts = aws.facts.as_ref();
-    let all: Vec<Found<'_>> =
-        snapshot.objects.node_claims.iter().map(|claim| find(&cluster, claim, facts)).collect();
+    let all: Vec<Found<'_>> = snapshot
+        .objects
+        .node_claims
+        .iter()
+        .map(|claim| find(&cluster, claim, facts, &options.older_classes))
+        .collect();
     let pool_nodes = cluster.pool_nodes();
     let mut pools = Vec::new();
     let mut claims: Vec<ClaimReport> = Vec::new();
@@ -118,6 +125,7 @@ fn look(
         uncertain: Vec::new(),
     };
     report.uncertain = uncertain(&cluster, &report);
+    report.uncertain.extend(unknown_classes(&cluster, &all, &options.older_classes));
     let steps = advice::next(&cluster, &report);
     (report, steps)
 }

@@ -1,8 +1,9 @@
 //! The edges of the verb: where snapshot and provider come from. AWS: `aws`.
 
 use karp_common::catalog::{ProviderOptions, cache_folder, choose_provider};
+use karp_common::snapshot::Input;
 use karp_common::term::Out;
-use karp_core::model::Snapshot;
+use karp_core::model::{Ec2NodeClass, Snapshot};
 use karp_core::provider::{CloudProvider, UnknownProvider};
 use karp_core::report::Error;
 
@@ -11,6 +12,21 @@ use crate::cli::Cli;
 /// Reads the snapshot.
 pub(crate) fn snapshot(cli: &Cli, out: &mut Out<'_>) -> Result<Snapshot, Error> {
     karp_common::snapshot::read(&cli.source.input(&cli.cluster, None), out)
+}
+
+/// EC2NodeClasses of `--against`.
+pub(crate) fn older_classes(cli: &Cli, out: &mut Out<'_>) -> Result<Vec<Ec2NodeClass>, Error> {
+    if cli.against.is_empty() {
+        return Ok(Vec::new());
+    }
+    let input = Input { from: cli.against.clone(), ..Input::default() };
+    let classes = karp_common::snapshot::read(&input, out)?.objects.ec2_node_classes;
+    if classes.is_empty() {
+        let files = cli.against.join(", ");
+        return Err(Error::usage(format!("there is no EC2NodeClass in {files}"))
+            .hint("kubectl karp snapshot FILE, or kubectl get ec2nodeclasses -o yaml, before the change"));
+    }
+    Ok(classes)
 }
 
 /// A minor version, `1.36`.

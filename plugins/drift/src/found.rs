@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use karp_core::disruption::ClusterState;
 use karp_core::disruption::blockers::{Blocker, DisruptionClass, blockers, overrides_pods};
 use karp_core::disruption::claim_drift::{ClaimDrift, claim_drift};
-use karp_core::model::{AwsFacts, NodeClaim, StateNode, condition, label_key};
+use karp_core::model::{AwsFacts, Ec2NodeClass, NodeClaim, StateNode, condition, label_key};
 use karp_core::sim::pods::is_reschedulable;
 
+use crate::older::name_fields;
 use crate::target::Target;
 
 /// One NodeClaim with everything found about it.
@@ -45,8 +46,10 @@ pub(crate) fn find<'a>(
     cluster: &ClusterState<'a>,
     claim: &'a NodeClaim,
     facts: Option<&AwsFacts>,
+    older: &[Ec2NodeClass],
 ) -> Found<'a> {
-    let drift = claim_drift(cluster, claim, facts);
+    let mut drift = claim_drift(cluster, claim, facts);
+    name_fields(cluster, &mut drift, older);
     let id = claim.status.provider_id.as_str();
     let node = cluster.nodes.iter().find(|node| !id.is_empty() && node.provider_id == id).copied();
     let blockers = match &node {

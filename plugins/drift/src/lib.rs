@@ -17,6 +17,7 @@ mod found;
 mod groups;
 mod images;
 mod moved;
+mod older;
 mod pool;
 mod preview;
 mod questions;
@@ -67,7 +68,8 @@ pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Erro
 /// One look at the cluster, printed.
 fn screen(cli: &Cli, out: &mut Out<'_>) -> Result<ExitCode, Error> {
     let target = cli.target.as_deref().map(Target::parse).transpose()?;
-    let options = DriftOptions { target, ami_preview: edge::preview_version(cli.ami_preview.as_deref())? };
+    let ami_preview = edge::preview_version(cli.ami_preview.as_deref())?;
+    let options = DriftOptions { target, ami_preview, older_classes: edge::older_classes(cli, out)? };
     let sort = cli.sort.sort_by.as_deref().map(SortBy::parse).transpose()?;
     let snapshot = edge::snapshot(cli, out)?;
     if let Some(target) = &options.target {

@@ -227,7 +227,7 @@ fn node_class_fields(
 }
 
 /// Fields of the spec that are no part of the hash.
-const NOT_HASHED: [&str; 6] = [
+pub(super) const NOT_HASHED: [&str; 6] = [
     "subnetSelectorTerms",
     "securityGroupSelectorTerms",
     "capacityReservationSelectorTerms",

@@ -18,6 +18,7 @@ pub mod drift_aws;
 pub mod drift_method;
 pub mod eviction;
 pub mod methods;
+pub mod older_class;
 pub use crate::sim::pdb;
 pub mod roll;
 pub mod simulate;
