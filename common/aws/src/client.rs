@@ -12,6 +12,8 @@ use crate::AwsError;
 
 /// Tries of one call, the first included; between them the SDK waits, longer each time.
 const ATTEMPTS: u32 = 4;
+/// The same of a handful of calls: half a second, one, two, four on average, twice that at most.
+const FEW_CALLS_ATTEMPTS: u32 = 5;
 const CONNECT: Duration = Duration::from_secs(5);
 const ATTEMPT: Duration = Duration::from_secs(30);
 const CALL: Duration = Duration::from_secs(120);
@@ -68,6 +70,13 @@ impl Connection {
         let region = region.ok_or(AwsError::NoRegion)?;
         let profile = options.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
         Ok(Self { region, profile, config })
+    }
+
+    /// The same for a handful of calls. The adaptive limiter measures a rate and shares it among all calls of a
+    /// service: of a few calls it learns nothing, and lets each wait ten seconds after the first that was limited.
+    pub(crate) fn for_few_calls(&self) -> Self {
+        let retries = RetryConfig::standard().with_max_attempts(FEW_CALLS_ATTEMPTS);
+        Self { config: self.config.to_builder().retry_config(retries).build(), ..self.clone() }
     }
 
     /// The account that the credentials belong to.

@@ -43,7 +43,7 @@ pub async fn read_facts(connection: &Connection, questions: &AwsQuestions, now: 
         // Who asks is good to know, no more: a network may let EC2 through and not STS.
         Err(_) => {}
     }
-    let reader = Reader::new(connection);
+    let reader = Reader::new(&connection.for_few_calls());
     let (instances, images, parameters, placement_groups) = tokio::join!(
         instances::read(&reader, &questions.instances),
         reader.images(&questions.images),
