@@ -6,7 +6,8 @@ use compact_str::CompactString;
 use karp_core::disruption::ClusterState;
 use karp_core::disruption::claim_drift::node_class;
 use karp_core::disruption::drift::DriftReason;
-use karp_core::model::{AwsFacts, SsmParameter};
+use karp_core::model::{AwsFacts, Ec2NodeClass};
+use karp_core::provider::aws::alias_parameters;
 
 use crate::images::image_facts;
 use crate::report::{ClaimReport, DriftGroup, ImageReport, ReasonReport};
@@ -61,7 +62,7 @@ pub(crate) fn groups(
                 alias,
                 claims: members.iter().map(|member| member.name.clone()).collect(),
                 fields: fields.into_iter().cloned().collect(),
-                images: if is_image { images(cluster, &members, facts) } else { Vec::new() },
+                images: if is_image { images(cluster, class, &members, facts) } else { Vec::new() },
             }
         })
         .collect()
@@ -70,6 +71,7 @@ pub(crate) fn groups(
 /// Images that NodeClaims of AMIDrift have and want, most frequent first.
 fn images(
     cluster: &ClusterState<'_>,
+    class: Option<&Ec2NodeClass>,
     members: &[&ClaimReport],
     facts: Option<&AwsFacts>,
 ) -> Vec<ImageReport> {
@@ -88,12 +90,16 @@ fn images(
         for (id, claims) in sorted {
             let known = id.as_deref().map(|id| image_facts(id, cluster.snapshot, facts)).unwrap_or_default();
             let kubelet = claims.iter().find_map(|claim| claim.kubelet.as_deref()).and_then(minor);
+            let parameter = id.as_deref().zip(class).zip(facts).and_then(|((id, class), facts)| {
+                let server = cluster.snapshot.server_version.as_deref().and_then(minor);
+                parameter_of(facts, class, known.kubernetes.as_deref().or(server.as_deref())?, id)
+            });
             rows.push(ImageReport {
                 side,
                 name: known.name,
                 kubernetes: known.kubernetes.or(kubelet.filter(|_| side == "has")),
                 created: known.created,
-                parameter: id.as_deref().and_then(|id| facts.and_then(|facts| parameter_of(facts, id))),
+                parameter,
                 claims: claims.len(),
                 id,
             });
@@ -107,10 +113,17 @@ fn pin(alias: &str) -> &'static str {
     if alias.ends_with("@latest") { "latest" } else { "pinned" }
 }
 
-/// The SSM parameter that holds an image.
-fn parameter_of(facts: &AwsFacts, image: &str) -> Option<CompactString> {
-    let holds = |(_, parameter): &(&CompactString, &SsmParameter)| parameter.value.as_deref() == Some(image);
-    facts.parameters.iter().find(holds).map(|(name, _)| name.clone())
+/// The SSM parameter by which an EC2NodeClass comes to an image. Others may hold the same image.
+fn parameter_of(facts: &AwsFacts, class: &Ec2NodeClass, version: &str, image: &str) -> Option<CompactString> {
+    let of_alias = |alias: &CompactString| alias_parameters(alias, version).unwrap_or_default();
+    let names = class.spec.ami_selector_terms.iter().flat_map(|term| {
+        let own = term.ssm_parameter.clone();
+        own.into_iter().chain(term.alias.iter().flat_map(of_alias).map(|parameter| parameter.name.into()))
+    });
+    let holds = |name: &CompactString| {
+        facts.parameters.get(name).is_some_and(|read| read.value.as_deref() == Some(image))
+    };
+    names.into_iter().find(holds)
 }
 
 /// Names of what the fields of subnets and security groups name by id.

@@ -80,7 +80,8 @@ fn texts(has: Option<&Value>, wants: Option<&Value>) -> (Option<String>, Option<
     };
     let (before, after) = (lines(&has), lines(&wants));
     let first = (0..before.len().max(after.len())).find(|at| before.get(*at) != after.get(*at)).unwrap_or(0);
-    let line = |lines: &[String]| match lines.get(first) {
+    let both = has.is_some() && wants.is_some();
+    let line = |lines: &[String]| match lines.get(first).filter(|_| both) {
         Some(line) => format!("line {}: {}", first + 1, line.trim()),
         None => format!("{} lines", lines.len()),
     };
@@ -143,6 +144,15 @@ mod tests {
                 "spec.tags.team: shop -> web",
                 "spec.userData: line 3: echo 2 -> line 3: echo 3",
             ]
+        );
+    }
+
+    #[test]
+    fn a_text_that_was_not_there_is_counted() {
+        let (then, now) = (json!({}), json!({"userData": "#!/bin/bash\necho 1"}));
+        assert_eq!(
+            changed(&class("1", then), &class("2", now)).unwrap(),
+            ["spec.userData: <none> -> 2 lines"]
         );
     }
 

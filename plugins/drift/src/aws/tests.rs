@@ -73,6 +73,16 @@ fn images_groups_and_subnets_by_id_and_name() {
 }
 
 #[test]
+fn the_parameter_of_the_alias_is_named_not_another_one_of_the_same_image() {
+    let mut facts = facts();
+    let dated = PARAMETER.replace("recommended", "amazon-eks-node-al2023-arm64-standard-1.33-v20261118");
+    let image = facts.parameters[PARAMETER].clone();
+    facts.parameters.insert(dated.as_str().into(), image);
+    let screen = screen(facts);
+    assert!(screen.contains(&format!("SSM {PARAMETER}")) && !screen.contains(&dated), "{screen}");
+}
+
+#[test]
 fn an_alias_that_moved_is_drift_to_come() {
     let mut facts = facts();
     facts.parameters.insert(PARAMETER.into(), karp_core::model::SsmParameter { value: Some("ami-1".into()) });
