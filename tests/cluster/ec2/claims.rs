@@ -15,12 +15,25 @@ use serde_json::{Value, json};
 
 const TYPE: &str = "node.kubernetes.io/instance-type";
 
-/// Compares them; the number of NodeClaims.
+/// The controller keeps so many types of a NodeClaim, cheapest first.
+const KEPT: usize = 600;
+
+/// What was compared.
+pub(crate) struct Compared {
+    /// NodePools whose NodeClaims are equal.
+    pub(crate) pools: usize,
+    /// NodeClaims of them.
+    pub(crate) claims: usize,
+    /// Instance types that they name.
+    pub(crate) types: usize,
+}
+
+/// Compares them.
 ///
 /// Every NodePool must have the same NodeClaims: requirements with their values (the controller writes types as a set),
 /// requests, labels, annotations and taints. Our own list of types must rise in price, by the prices that AWS was
-/// asked for; equal prices are in any order.
-pub(crate) fn compare(dump: &Path, cache: &Path, theirs: &[Value], prices: &Prices) -> Result<usize> {
+/// asked for; equal prices are in any order, also where the list is cut.
+pub(crate) fn compare(dump: &Path, cache: &Path, theirs: &[Value], prices: &Prices) -> Result<Compared> {
     let (mut out, captured) = Out::captured(Style::PIPE, Timestamp::now());
     let failed = |error: karp_core::report::Error| anyhow!("{error}\n{}", captured.stderr());
     let input = Input { from: vec![dump.display().to_string()], ..Input::default() };
@@ -33,61 +46,115 @@ pub(crate) fn compare(dump: &Path, cache: &Path, theirs: &[Value], prices: &Pric
     let report = preview(&snapshot, &solution, chosen.provider.labels());
 
     let mut differences = Vec::new();
-    let mut ours: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut ours: BTreeMap<String, Vec<Claim>> = BTreeMap::new();
     for node in &report.node_claims {
         let object = json!({"metadata": node.object.metadata, "spec": node.object.spec});
-        ours.entry(node.node_pool.to_string()).or_default().push(signature(&object));
         let spot = node.capacity_types.iter().any(|kind| kind == "spot");
-        let types: Vec<&str> = node.instance_types.iter().map(|name| name.as_str()).collect();
-        differences.extend(
-            prices.disorder(&types, spot, &node.zones).map(|text| format!("{}: {text}", node.node_pool)),
-        );
+        let price = |name: &str| prices.of(name, spot, &node.zones);
+        let listed: Vec<&str> = node.instance_types.iter().map(|name| name.as_str()).collect();
+        differences.extend(disorder(&listed, &price).map(|text| format!("{}: {text}", node.node_pool)));
+        let mut claim = Claim::of(&object);
+        // The sort is not stable: which of several types of one price are the last that are kept is left to chance.
+        if listed.len() == KEPT {
+            claim.last_price = listed.last().and_then(|name| price(name));
+            claim.prices = prices.all(spot, &node.zones);
+        }
+        ours.entry(node.node_pool.to_string()).or_default().push(claim);
     }
-    let mut made: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut made: BTreeMap<String, Vec<Claim>> = BTreeMap::new();
     for claim in theirs {
         let pool = claim["metadata"]["labels"]["karpenter.sh/nodepool"].as_str().unwrap_or_default();
-        made.entry(pool.to_owned()).or_default().push(signature(claim));
+        made.entry(pool.to_owned()).or_default().push(Claim::of(claim));
     }
-    for pool in ours.keys().chain(made.keys()).collect::<BTreeSet<_>>() {
-        let sorted = |claims: Option<&Vec<String>>| {
-            let mut claims = claims.cloned().unwrap_or_default();
-            claims.sort();
-            claims
-        };
-        let (ours, theirs) = (sorted(ours.get(pool)), sorted(made.get(pool)));
-        if ours != theirs {
-            differences.push(format!("{pool}\n    we say    {ours:?}\n    Karpenter {theirs:?}"));
+    let mut compared = Compared { pools: 0, claims: theirs.len(), types: 0 };
+    for pool in ours.keys().chain(made.keys()).cloned().collect::<BTreeSet<_>>() {
+        let (mut ours, mut theirs) =
+            (ours.remove(&pool).unwrap_or_default(), made.remove(&pool).unwrap_or_default());
+        ours.sort_by(|one, other| one.rest.cmp(&other.rest));
+        theirs.sort_by(|one, other| one.rest.cmp(&other.rest));
+        let mut texts: Vec<String> =
+            ours.iter().zip(&theirs).filter_map(|(ours, theirs)| ours.difference(theirs)).collect();
+        if ours.len() != theirs.len() {
+            texts.push(format!("{} NodeClaims, Karpenter made {}", ours.len(), theirs.len()));
         }
+        if texts.is_empty() {
+            compared.pools += 1;
+            compared.types += theirs.iter().map(|claim| claim.types.len()).sum::<usize>();
+        }
+        differences.extend(texts.into_iter().map(|text| format!("{pool}: {text}")));
     }
     ensure!(differences.is_empty(), "{} differences:\n  {}", differences.len(), differences.join("\n  "));
-    Ok(theirs.len())
+    Ok(compared)
 }
 
-/// What a NodeClaim asks for, as one text: equal texts are equal NodeClaims. What the launch adds is left out.
-fn signature(claim: &Value) -> String {
-    let (metadata, spec) = (&claim["metadata"], &claim["spec"]);
-    let mut requirements: Vec<String> = spec["requirements"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|requirement| {
-            let mut values: Vec<&str> =
-                requirement["values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+/// What a NodeClaim asks for. What the launch adds is left out.
+struct Claim {
+    /// All but its types, as one text.
+    rest: String,
+    types: BTreeSet<String>,
+    /// Price of the last type that is kept, where the list is cut.
+    last_price: Option<f64>,
+    prices: BTreeMap<String, f64>,
+}
+
+impl Claim {
+    fn of(claim: &Value) -> Self {
+        let (metadata, spec) = (&claim["metadata"], &claim["spec"]);
+        let mut requirements = Vec::new();
+        let mut types = BTreeSet::new();
+        for requirement in spec["requirements"].as_array().into_iter().flatten() {
+            let values = requirement["values"].as_array().into_iter().flatten();
+            let mut values: Vec<&str> = values.filter_map(Value::as_str).collect();
             values.sort_unstable();
-            json!([requirement["key"], requirement["operator"], values, requirement["minValues"]]).to_string()
+            if requirement["key"] == TYPE && requirement["operator"] == "In" {
+                types.extend(values.into_iter().map(str::to_owned));
+                values = vec!["<the types>"];
+            }
+            requirements.push(
+                json!([requirement["key"], requirement["operator"], values, requirement["minValues"]])
+                    .to_string(),
+            );
+        }
+        requirements.sort();
+        let rest = json!({
+            "team": metadata["labels"]["team"],
+            "hash": metadata["annotations"]["karpenter.sh/nodepool-hash"],
+            "requirements": requirements,
+            "requests": spec["resources"]["requests"],
+            "taints": spec["taints"],
+            "nodeClassRef": spec["nodeClassRef"],
+            "expireAfter": spec["expireAfter"],
+        });
+        Self { rest: rest.to_string(), types, last_price: None, prices: BTreeMap::new() }
+    }
+
+    /// What differs, in words.
+    fn difference(&self, theirs: &Self) -> Option<String> {
+        if self.rest != theirs.rest {
+            return Some(format!("we say {}\n    Karpenter {}", self.rest, theirs.rest));
+        }
+        let settled = |name: &&String| {
+            let price = self.prices.get(*name);
+            price.zip(self.last_price).is_none_or(|(price, last)| (price - last).abs() > 1e-9)
+        };
+        let only = |ours: &Self, theirs: &Self| -> Vec<String> {
+            ours.types.difference(&theirs.types).filter(settled).cloned().collect()
+        };
+        let (more, less) = (only(self, theirs), only(theirs, self));
+        let same = more.is_empty() && less.is_empty() && self.types.len() == theirs.types.len();
+        (!same).then(|| {
+            let counts = format!("{} types, Karpenter {}", self.types.len(), theirs.types.len());
+            format!("{counts}; only we say {more:?}; only Karpenter says {less:?}")
         })
-        .collect();
-    requirements.sort();
-    json!({
-        "team": metadata["labels"]["team"],
-        "hash": metadata["annotations"]["karpenter.sh/nodepool-hash"],
-        "requirements": requirements,
-        "requests": spec["resources"]["requests"],
-        "taints": spec["taints"],
-        "nodeClassRef": spec["nodeClassRef"],
-        "expireAfter": spec["expireAfter"],
+    }
+}
+
+/// The first type that is cheaper than the one before it.
+fn disorder(types: &[&str], price: &impl Fn(&str) -> Option<f64>) -> Option<String> {
+    types.windows(2).find_map(|pair| {
+        let (before, after) = (price(pair[0])?, price(pair[1])?);
+        (after < before - 1e-9).then(|| format!("{} ({after}) comes after {} ({before})", pair[1], pair[0]))
     })
-    .to_string()
 }
 
 /// Prices that the AWS server answers with.
@@ -106,28 +173,21 @@ impl Prices {
         Ok(Self { on_demand: file("prices.json")?, spot: file("spot.json")? })
     }
 
-    /// The first type that is cheaper than the one before it.
-    fn disorder(&self, types: &[&str], spot: bool, zones: &[impl AsRef<str>]) -> Option<String> {
-        let price = |name: &str| {
-            let spot_prices = self.spot[name].as_object().into_iter().flatten();
-            let in_zones =
-                spot_prices.filter(|(zone, _)| zones.iter().any(|one| one.as_ref() == zone.as_str()));
-            let lowest =
-                in_zones.filter_map(|(_, price)| price.as_str()?.parse::<f64>().ok()).reduce(f64::min);
-            if spot { lowest } else { self.on_demand[name].as_f64() }
-        };
-        types.windows(2).find_map(|pair| {
-            let (before, after) = (price(pair[0])?, price(pair[1])?);
-            (after < before - 1e-9)
-                .then(|| format!("{} ({after}) comes after {} ({before})", pair[1], pair[0]))
-        })
+    /// The price by which the controller sorts.
+    fn of(&self, name: &str, spot: bool, zones: &[impl AsRef<str>]) -> Option<f64> {
+        if !spot {
+            return self.on_demand[name].as_f64();
+        }
+        let in_zones = self.spot[name]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(zone, _)| zones.iter().any(|one| one.as_ref() == zone.as_str()));
+        in_zones.filter_map(|(_, price)| price.as_str()?.parse::<f64>().ok()).reduce(f64::min)
     }
-}
 
-/// How many types the NodeClaims name.
-pub(crate) fn types(claims: &[Value]) -> usize {
-    let requirements =
-        claims.iter().flat_map(|claim| claim["spec"]["requirements"].as_array().into_iter().flatten());
-    let of_type = requirements.filter(|requirement| requirement["key"] == TYPE);
-    of_type.map(|requirement| requirement["values"].as_array().map_or(0, Vec::len)).sum()
+    fn all(&self, spot: bool, zones: &[impl AsRef<str>]) -> BTreeMap<String, f64> {
+        let names = self.on_demand.as_object().into_iter().flatten().map(|(name, _)| name);
+        names.filter_map(|name| Some((name.clone(), self.of(name, spot, zones)?))).collect()
+    }
 }

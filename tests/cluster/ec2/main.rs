@@ -5,6 +5,8 @@
 #![expect(clippy::print_stderr, reason = "what a test measured goes beside its name")]
 
 mod account;
+mod agreement;
+mod causes;
 mod claims;
 #[path = "../live/cluster.rs"]
 #[expect(dead_code, reason = "`live` uses all of it")]
@@ -13,6 +15,8 @@ mod controller;
 mod network;
 mod policy;
 mod pools;
+mod roll;
+mod stage;
 
 use std::process::ExitCode;
 
@@ -38,15 +42,7 @@ fn prepare(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
         Servers::build_or_reuse()?;
         KarpenterServer::aws()?;
     }
-    let mut trials = tests();
-    // Long, and not seen to pass on a busy machine yet: see README.md, "AWS".
-    if std::env::var_os("KARP_LONG").is_some() {
-        trials.push(test(
-            "controller::launches_and_drifts_as_we_say",
-            controller::launches_and_drifts_as_we_say,
-        ));
-    }
-    Ok(trials)
+    Ok(tests())
 }
 
 fn tests() -> Vec<Trial> {
@@ -60,6 +56,7 @@ fn tests() -> Vec<Trial> {
         test("network::nobody_answers", network::nobody_answers),
         test("network::another_account_is_noticed", network::another_account_is_noticed),
         test("policy::the_policy_is_enough_and_nothing_is_too_much", policy::is_enough_and_not_too_much),
+        test("controller::launches_and_drifts_as_we_say", controller::launches_and_drifts_as_we_say),
     ]
 }
 

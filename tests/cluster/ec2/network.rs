@@ -43,7 +43,8 @@ pub(crate) fn drift_asks_ec2_and_ssm(plane: &ControlPlane) -> Result<()> {
                 &format!("wants {} al2023 x86_64 v20261101 1.36", text(&made["image"])),
                 "SSM /aws/service/eks/optimized-ami/1.36/amazon-linux-2023/x86_64/standard/recommended/image_id",
                 &format!("status.securityGroups: has {other_group} (legacy), wants {group} (default)"),
-                &format!("status.subnets: has {other_subnet} (retired-a), wants {subnet} (private-a)"),
+                &format!("status.subnets: has {other_subnet} (retired-a), wants one of "),
+                &format!("{subnet} (private-a)"),
             ],
         )?;
         for service in ["EC2", "SSM"] {
@@ -115,8 +116,7 @@ pub(crate) fn lists_come_in_pages(plane: &ControlPlane) -> Result<()> {
     })
 }
 
-/// Once refused is once waited more; refused for good is said, and the rest is told. The SDK's adaptive retries slow
-/// down every later call to the service, so this takes its time.
+/// Once refused is once waited more; refused for good is said, and the rest is told.
 pub(crate) fn throttled_calls_are_made_again(plane: &ControlPlane) -> Result<()> {
     account::with(plane, |account, kubectl| {
         let limit = |action: &str, code: &str, times: u64| {

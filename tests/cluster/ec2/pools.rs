@@ -12,14 +12,16 @@ pub(crate) struct Pool {
     requirements: &'static [&'static str],
     /// Pods.
     pods: usize,
+    /// Nodes that they need.
+    pub(crate) nodes: usize,
 }
 
 const fn pool(name: &'static str, requirements: &'static [&'static str]) -> Pool {
-    Pool { name, class: "default", requirements, pods: 2 }
+    Pool { name, class: "default", requirements, pods: 2, nodes: 1 }
 }
 
 const fn drifting(name: &'static str, class: &'static str, requirements: &'static [&'static str]) -> Pool {
-    Pool { name, class, requirements, pods: 1 }
+    Pool { name, class, requirements, pods: 1, nodes: 1 }
 }
 
 const SPOT: &str = "karpenter.sh/capacity-type In spot";
@@ -57,8 +59,20 @@ pub(crate) const LAUNCHED: [Pool; 25] = [
     pool("flex", &[SPOT, "capability-flex In true"]),
     pool("metal", &[ON_DEMAND, "size In metal", "category In c m"]),
     pool("named", &[ON_DEMAND, "node.kubernetes.io/instance-type In m5.large c5.xlarge r6g.large"]),
-    Pool { name: "kubelet", class: "kubelet", requirements: &[ON_DEMAND, "family In m6a"], pods: 2 },
-    Pool { name: "big-disk", class: "big-disk", requirements: &[ON_DEMAND, "family In c6i"], pods: 2 },
+    Pool {
+        name: "kubelet",
+        class: "kubelet",
+        requirements: &[ON_DEMAND, "family In m6a"],
+        pods: 2,
+        nodes: 1,
+    },
+    Pool {
+        name: "big-disk",
+        class: "big-disk",
+        requirements: &[ON_DEMAND, "family In c6i"],
+        pods: 2,
+        nodes: 2,
+    },
 ];
 
 /// One for each cause of drift, and one that is left alone.
@@ -74,16 +88,17 @@ pub(crate) const DRIFTING: [Pool; 9] = [
     drifting("closed", "pinned", &[ON_DEMAND, "family In m6i"]),
 ];
 
-/// Three nodes that roll one after the other.
+/// Nodes that roll one after the other.
 pub(crate) const ROLLING: Pool = Pool {
     name: "rolling",
     class: "pinned",
     requirements: &[ON_DEMAND, "size In large", "family In m6i"],
-    pods: 3,
+    pods: 4,
+    nodes: 4,
 };
 
 impl Pool {
-    /// The NodePool. Nothing rolls by itself.
+    /// The NodePool. Nothing rolls until its budget is opened.
     pub(crate) fn object(&self) -> Value {
         let requirements: Vec<Value> = self.requirements.iter().map(|text| requirement(text)).collect();
         json!({
@@ -103,7 +118,8 @@ impl Pool {
         })
     }
 
-    /// Its pods. Those of `rolling` keep apart.
+    /// Its pods. Those of `rolling` keep apart, and each asks for less than the one before: where a simulation has more
+    /// pods than free nodes, the greater ones are placed first.
     pub(crate) fn pods(&self) -> Vec<Value> {
         let mut requests = json!({"cpu": "1", "memory": "1Gi"});
         if self.class == "big-disk" {
@@ -129,6 +145,8 @@ impl Pool {
             });
             if self.name == ROLLING.name {
                 pod["spec"]["affinity"] = apart.clone();
+                let cpu = format!("{}m", 1600 - 100 * number);
+                pod["spec"]["containers"][0]["resources"]["requests"]["cpu"] = json!(cpu);
             }
             pod
         };
