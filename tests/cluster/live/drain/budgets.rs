@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use karp_cluster::ControlPlane;
 
 use super::watcher::Watcher;
-use super::workloads::{all_ready, lay_out, left_on};
+use super::workloads::{all_ready, lay_out_times, left_on};
 use super::{is_long, predictions, show};
 
 /// Workloads of the big drains.
@@ -17,9 +17,9 @@ const WORKLOADS: usize = 30;
 pub(super) fn drains_of_many_nodes_break_no_budget(plane: &ControlPlane) -> Result<()> {
     let kubectl = plane.kubectl();
     kubectl.require_plugin("kubectl-karp-drain")?;
-    let (all, steps): (usize, &[(usize, &str)]) =
-        if is_long() { (60, &[(1, "1"), (5, "2"), (50, "10")]) } else { (12, &[(1, "1"), (5, "2")]) };
-    let total = lay_out(plane, all, WORKLOADS)?;
+    let (all, times, steps): (usize, usize, &[(usize, &str)]) =
+        if is_long() { (60, 4, &[(1, "1"), (5, "2"), (50, "10")]) } else { (12, 1, &[(1, "1"), (5, "2")]) };
+    let total = lay_out_times(plane, all, WORKLOADS, times)?;
     let mut first = 0;
     for (count, at_once) in steps.iter().copied() {
         let nodes: Vec<String> =
@@ -48,7 +48,7 @@ pub(super) fn drains_of_many_nodes_break_no_budget(plane: &ControlPlane) -> Resu
             ensure!(left_on(&kubectl, name)? == 0, "{name} still has pods: {text}");
         }
         eprintln!(
-            "drain of {count} nodes, {at_once} at a time: {:.1} s, {} looks, 0 violations; {agreement}",
+            "drain of {count} nodes, {at_once} at a time, of {all} with {total} pods: {:.1} s, {} looks, 0 violations; {agreement}",
             start.elapsed().as_secs_f64(),
             seen.looks
         );

@@ -36,7 +36,7 @@ pub(super) fn surge_then_delete_the_node_claim(plane: &ControlPlane) -> Result<(
     let kubectl = plane.kubectl();
     kubectl.require_plugin("kubectl-karp-drain")?;
     kubectl.apply(POOL)?;
-    let mut apps = workloads(3);
+    let mut apps = workloads(3, 1);
     for object in apps["items"].as_array_mut().into_iter().flatten() {
         if object["spec"]["template"].is_object() {
             object["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"] =
@@ -45,7 +45,7 @@ pub(super) fn surge_then_delete_the_node_claim(plane: &ControlPlane) -> Result<(
     }
     namespace(plane)?;
     kubectl.apply(&apps.to_string())?;
-    all_ready(&kubectl, pods_of(3))?;
+    all_ready(&kubectl, pods_of(3, 1))?;
     let claims = kubectl.get(&["nodeclaims"])?;
     let claim = items(&claims).next().context("Karpenter made a NodeClaim")?;
     let name = claim["metadata"]["name"].as_str().context("name")?.to_owned();

@@ -11,12 +11,13 @@ use super::items;
 /// How long nodes and pods may take to be Ready: seconds on a free machine, minutes beside two builds.
 const READY_LIMIT: Duration = Duration::from_secs(300);
 
-/// Workloads with PDBs that leave one or two pods free; some StatefulSets among them.
-pub(super) fn workloads(count: usize) -> Value {
+/// Workloads with PDBs that leave one or two pods free; some StatefulSets among them. Two to five pods each, so many
+/// times.
+pub(super) fn workloads(count: usize, times: usize) -> Value {
     let mut all = Vec::new();
     for number in 0..count {
         let name = format!("app-{number}");
-        let replicas = 2 + number % 4;
+        let replicas = (2 + number % 4) * times;
         let stateful = number % 5 == 4;
         let labels = json!({"app": name});
         let mut spec = json!({
@@ -46,8 +47,8 @@ pub(super) fn workloads(count: usize) -> Value {
 }
 
 /// Pods of so many workloads.
-pub(super) fn pods_of(count: usize) -> usize {
-    (0..count).map(|number| 2 + number % 4).sum()
+pub(super) fn pods_of(count: usize, times: usize) -> usize {
+    (0..count).map(|number| (2 + number % 4) * times).sum()
 }
 
 /// Makes the namespace and waits until pods can be made in it: without its service account admission refuses them, and
@@ -60,14 +61,19 @@ pub(super) fn namespace(plane: &ControlPlane) -> Result<()> {
 
 /// So many Ready nodes `node-0`, `node-1`, …, and so many workloads, all Ready; the number of their pods.
 pub(super) fn lay_out(plane: &ControlPlane, nodes: usize, apps: usize) -> Result<usize> {
+    lay_out_times(plane, nodes, apps, 1)
+}
+
+/// The same with so many times the pods.
+pub(super) fn lay_out_times(plane: &ControlPlane, nodes: usize, apps: usize, times: usize) -> Result<usize> {
     let all = (0..nodes).map(|number| bulk::node(&format!("node-{number}"), number));
     plane.run(bulk::create(&plane.client(), all))?;
     let kubectl = plane.kubectl();
     let limit = format!("--timeout={}s", READY_LIMIT.as_secs());
     kubectl.run(&["wait", "--for=condition=Ready", "nodes", "--all", &limit])?.success()?;
     namespace(plane)?;
-    kubectl.apply(&workloads(apps).to_string())?;
-    let total = pods_of(apps);
+    kubectl.apply(&workloads(apps, times).to_string())?;
+    let total = pods_of(apps, times);
     all_ready(&kubectl, total)?;
     Ok(total)
 }
