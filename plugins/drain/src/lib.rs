@@ -28,8 +28,8 @@ use karp_common::cli::parse;
 use karp_common::cluster::Writer;
 use karp_common::term::{Format, Out, document};
 use karp_core::drain::report::{PlanVerdict, PodAction};
-use karp_core::drain::{Allowed, DaemonSets, DrainOptions, SURGE_PRIORITY_CLASS, nodes_named};
-use karp_core::model::Node;
+use karp_core::drain::{Allowed, DaemonSets, DrainOptions, SURGE_PRIORITY_CLASS, came_since, nodes_named};
+use karp_core::model::{Node, Snapshot};
 use karp_core::report::{Error, ExitCode};
 
 pub use cli::{Cli, DryRun};
@@ -64,10 +64,13 @@ pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Erro
     if !is_file {
         edge::must_be_known(&snapshot)?;
     }
-    let nodes: Vec<CompactString> = match &saved {
+    let mut nodes: Vec<CompactString> = match &saved {
         Some(saved) => saved.nodes.clone(),
         None => nodes_named(&snapshot.objects.nodes, &cli.targets, cli.selector.as_deref())?,
     };
+    if saved.is_none() {
+        leave_out_newer(&snapshot, &mut nodes, &cli, out);
+    }
     let options = match &saved {
         Some(saved) => saved.options.clone(),
         None => cli.options(nodes.len())?,
@@ -103,6 +106,19 @@ pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Erro
         out.warn("VolumeAttachments may not be read: whether volumes are detached was not looked at");
     }
     ended
+}
+
+/// Goes on with the nodes of an unfinished drain, not with those that came because of it.
+fn leave_out_newer(snapshot: &Snapshot, nodes: &mut Vec<CompactString>, cli: &Cli, out: &mut Out<'_>) {
+    let newer = came_since(&snapshot.objects.nodes, nodes, &cli.targets);
+    if newer.is_empty() {
+        return;
+    }
+    nodes.retain(|name| !newer.contains(name));
+    out.warn(&format!(
+        "an unfinished drain goes on; left out, for they came since it began: {} (name them to drain them, too)",
+        newer.join(", ")
+    ));
 }
 
 /// kubectl's warnings, one per kind.

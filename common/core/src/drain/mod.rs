@@ -19,6 +19,7 @@ mod refusal;
 pub mod report;
 #[cfg(test)]
 mod simulated;
+mod since;
 mod stale;
 mod stepper;
 mod surge;
@@ -35,6 +36,7 @@ pub use pause::{Pause, PauseRequest, ResumeError, pause, paused, resume};
 pub use plan::plan;
 pub use refusal::Refusal;
 pub use report::DrainPlan;
+pub use since::came_since;
 pub use stale::{Staleness, staleness};
 pub use stepper::{Answer, NodeState, Owner, Step, Stepper, StopReason, Target, Waiting};
 pub use surge::{SURGE_PRIORITY_CLASS, placeholder, placeholder_name};
