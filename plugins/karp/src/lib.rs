@@ -110,4 +110,6 @@ fn unknown(program: &Program, name: &str) -> Error {
 }
 
 #[cfg(test)]
+mod schema_tests;
+#[cfg(test)]
 mod tests;
