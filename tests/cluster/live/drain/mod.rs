@@ -15,6 +15,7 @@ mod killed;
 mod predictions;
 mod refusal;
 mod resumed;
+mod roles;
 mod saved;
 mod surge;
 mod volumes;
@@ -35,6 +36,7 @@ pub(crate) const TESTS: &[Named] = &[
     ("drain::surge_then_delete_the_node_claim", surge::surge_then_delete_the_node_claim),
     ("drain::placeholders_of_a_killed_drain_go", surge::placeholders_of_a_killed_drain_go),
     ("drain::drains_of_many_nodes_break_no_budget", budgets::drains_of_many_nodes_break_no_budget),
+    ("drain::the_writer_role_is_what_writing_needs", roles::the_writer_role_is_what_writing_needs),
     ("drain::killed_drains_go_on", killed::killed_drains_go_on),
     ("drain::every_flag_of_kubectl_is_ours", flags::every_flag_of_kubectl_is_ours),
     ("drain::forbidden_users_are_told_what_is_missing", forbidden::forbidden_users_are_told_what_is_missing),
