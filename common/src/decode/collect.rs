@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
 
 use karp_core::model::{
-    ControllerSettings, Gap, KINDS, ListVisitor, Object, SharedSpecs, WORKLOAD_KINDS, is_node_class,
+    ControllerSettings, Gap, KINDS, ListVisitor, Object, Pod, SharedSpecs, WORKLOAD_KINDS, is_node_class,
 };
 use karp_core::report::Error;
 use rustc_hash::FxHashMap;
@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::check::{self, Misspelt};
 use super::controller::ControllerDeployment;
 use super::item::{Head, Item, ItemDecoder, Syntax};
+use super::pod::KnownSpecs;
 use super::{Decoded, Recorded, cut_ahead, json, locate, yaml};
 
 /// API version of our own documents.
@@ -36,6 +37,7 @@ pub struct Counts {
 pub(super) struct Collector<'p> {
     pub(super) decoded: Decoded,
     specs: SharedSpecs,
+    known_specs: KnownSpecs,
     counts: Counts,
     progress: &'p mut dyn FnMut(&Counts),
 }
@@ -60,6 +62,7 @@ impl<'p> Collector<'p> {
         Self {
             decoded: Decoded::default(),
             specs: SharedSpecs::default(),
+            known_specs: KnownSpecs::default(),
             counts: Counts::default(),
             progress,
         }
@@ -103,6 +106,12 @@ impl<'p> Collector<'p> {
         if self.refuse_version(item, head) {
             return Ok(());
         }
+        if (group, kind) == ("", "Pod")
+            && item.syntax == Syntax::Json
+            && let Some(pod) = self.known_specs.pod(item.text)
+        {
+            return self.pod(item, pod);
+        }
         if (group, kind) == ("", "ConfigMap") {
             return self.config_map(item);
         }
@@ -117,6 +126,16 @@ impl<'p> Collector<'p> {
         self.name_kind(head);
         self.note_unknown(item, decoder.unknown);
         if let Some(misspelt) = self.settle(group, kind) {
+            return Err(misspelt_error(item, &misspelt));
+        }
+        (self.progress)(&self.counts);
+        Ok(())
+    }
+
+    /// Takes a pod that was decoded on the way.
+    fn pod(&mut self, item: &Item<'_>, pod: Pod) -> Result<(), Error> {
+        self.decoded.objects.pods.push(pod);
+        if let Some(misspelt) = self.settle("", "Pod") {
             return Err(misspelt_error(item, &misspelt));
         }
         (self.progress)(&self.counts);
@@ -343,6 +362,14 @@ impl json::Sink for FileSink<'_, '_> {
             return self.list(text, line - self.line_offset);
         }
         self.collector.object(&item, &head)
+    }
+
+    fn pod(&mut self, text: &str, line: usize, _list: Option<&str>, pod: Pod) -> Result<(), Error> {
+        self.items += 1;
+        let line = self.line_offset + line;
+        let item = Item { text, syntax: self.syntax, file: self.file, line, is_first: self.items == 1 };
+        self.collector.counts.all += 1;
+        self.collector.pod(&item, pod)
     }
 
     fn list(&mut self, text: &str, line: usize) -> Result<(), Error> {

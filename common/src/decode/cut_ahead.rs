@@ -1,16 +1,20 @@
 //! Cuts JSON into objects on a thread of its own, a few batches ahead of who decodes them: of two cores, one unpacks
-//! and cuts while the other decodes. What is handed out, and in which order, is that of [`super::json::cut`].
+//! and cuts while the other decodes. When the decoder falls behind, the cutter decodes the pods of its batch instead
+//! of waiting. What is handed out, and in which order, is that of [`super::json::cut`].
 
 use std::io::Read;
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread;
 
+use karp_core::model::Pod;
 use karp_core::report::Error;
 
 use super::cannot_read;
+use super::item::is_pod;
 use super::json::{self, Sink};
+use super::pod::KnownSpecs;
 
 const BATCH_BYTES: usize = 1 << 19;
 /// How many batches may wait.
@@ -21,7 +25,8 @@ pub(super) fn cut(file: &str, reader: impl Read + Send, sink: &mut dyn Sink) -> 
     thread::scope(|scope| {
         let (sender, receiver) = sync_channel(BATCHES);
         let work = move || {
-            let mut batches = Batches { batch: Batch::default(), list: None, sender };
+            let mut batches =
+                Batches { batch: Batch::default(), list: None, sender, specs: KnownSpecs::default() };
             let result = json::cut(file, reader, &mut batches);
             // What comes before an error is decoded before the error is told.
             let sent = batches.send();
@@ -56,22 +61,40 @@ struct Piece {
 enum Kind {
     /// An object, in a list or not.
     Item(Option<Arc<str>>),
+    /// A pod that was decoded on the way.
+    Pod(Option<Arc<str>>, Pod),
     /// A list without its items.
     List,
 }
 
 impl Batch {
-    fn hand_out(&self, sink: &mut dyn Sink) -> Result<(), Error> {
+    fn hand_out(self, sink: &mut dyn Sink) -> Result<(), Error> {
         let mut start = 0;
-        for piece in &self.pieces {
+        for piece in self.pieces {
             let text = &self.text[start..piece.end];
-            match &piece.kind {
+            match piece.kind {
                 Kind::Item(list) => sink.item(text, piece.line, list.as_deref())?,
+                Kind::Pod(list, pod) => sink.pod(text, piece.line, list.as_deref(), pod)?,
                 Kind::List => sink.list(text, piece.line)?,
             }
             start = piece.end;
         }
         Ok(())
+    }
+
+    /// Decodes the pods in it. What is not decoded here, errors among it, is left to who gets the batch.
+    fn decode_pods(&mut self, specs: &mut KnownSpecs) {
+        let mut start = 0;
+        for piece in &mut self.pieces {
+            let text = &self.text[start..piece.end];
+            if let Kind::Item(list) = &mut piece.kind
+                && is_pod(text)
+                && let Some(pod) = specs.pod(text)
+            {
+                piece.kind = Kind::Pod(list.take(), pod);
+            }
+            start = piece.end;
+        }
     }
 }
 
@@ -81,6 +104,8 @@ struct Batches {
     /// The list whose items are coming.
     list: Option<Arc<str>>,
     sender: SyncSender<Batch>,
+    /// Specs of the pods that were decoded here.
+    specs: KnownSpecs,
 }
 
 impl Batches {
@@ -92,8 +117,15 @@ impl Batches {
 
     /// Fails only after the decoder failed, whose error is the one that is told.
     fn send(&mut self) -> Result<(), Error> {
-        let batch = std::mem::take(&mut self.batch);
-        self.sender.send(batch).map_err(|_| Error::usage("reading was given up"))
+        let given_up = || Error::usage("reading was given up");
+        match self.sender.try_send(std::mem::take(&mut self.batch)) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(mut batch)) => {
+                batch.decode_pods(&mut self.specs);
+                self.sender.send(batch).map_err(|_| given_up())
+            }
+            Err(TrySendError::Disconnected(_)) => Err(given_up()),
+        }
     }
 }
 
@@ -150,5 +182,26 @@ mod tests {
             assert_eq!(result, expected);
             assert!(fast == slow, "{} and {} objects", fast.0.len(), slow.0.len());
         }
+    }
+
+    #[test]
+    fn pods_decoded_on_the_way_are_those_of_their_text() {
+        let pod =
+            r#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"web-0"},"spec":{"nodeName":"node-1"}}"#;
+        let mut batch = Batch::default();
+        for text in
+            [pod, r#"{"kind":"Pod","apiVersion":"v1","metadata":7}"#, r#"{"kind":"Node","apiVersion":"v1"}"#]
+        {
+            batch.text.push_str(text);
+            batch.pieces.push(Piece { end: batch.text.len(), line: 1, kind: Kind::Item(None) });
+        }
+        batch.decode_pods(&mut KnownSpecs::default());
+        let decoded: Vec<Option<&Pod>> = batch
+            .pieces
+            .iter()
+            .map(|piece| if let Kind::Pod(_, pod) = &piece.kind { Some(pod) } else { None })
+            .collect();
+        let expected: Pod = serde_json::from_str(pod).unwrap();
+        assert_eq!(decoded, [Some(&expected), None, None]);
     }
 }

@@ -6,28 +6,40 @@
 
 use std::io::Read;
 
+use karp_core::model::Pod;
 use karp_core::report::Error;
 
 use super::{MAX_OBJECT_BYTES, cannot_read};
 
 const CHUNK_BYTES: usize = 1 << 16;
 
-/// Which bytes begin or end something, outside of strings: all others are skipped in a tight loop.
-const IS_BRACKET: [bool; 256] = {
-    let mut is_bracket = [false; 256];
-    let brackets = b"\"{}[]";
+/// Which bytes mean something outside of strings: all others are skipped in a tight loop.
+const IS_MARK: [bool; 256] = {
+    let mut is_mark = [false; 256];
+    let marks = b"\"{}[]\n";
     let mut at = 0;
-    while at < brackets.len() {
-        is_bracket[brackets[at] as usize] = true;
+    while at < marks.len() {
+        is_mark[marks[at] as usize] = true;
         at += 1;
     }
-    is_bracket
+    is_mark
 };
+
+/// How many blanks stand in front.
+fn blanks(text: &[u8]) -> usize {
+    const WIDE: usize = 8;
+    let wide = WIDE * text.chunks_exact(WIDE).take_while(|chunk| *chunk == [b' '; WIDE]).count();
+    wide + text[wide..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
+}
 
 /// What the cutter hands out.
 pub(super) trait Sink {
     /// One object, beginning on a line. `list` is the text of the enclosing list read so far, if any.
     fn item(&mut self, text: &str, line: usize, list: Option<&str>) -> Result<(), Error>;
+    /// A pod that was decoded on the way; what [`Sink::item`] would make of its text.
+    fn pod(&mut self, text: &str, line: usize, list: Option<&str>, _pod: Pod) -> Result<(), Error> {
+        self.item(text, line, list)
+    }
     /// A list without its items, once it is over.
     fn list(&mut self, text: &str, line: usize) -> Result<(), Error>;
 }
@@ -50,6 +62,20 @@ pub(super) fn cut(file: &str, reader: impl Read, sink: &mut dyn Sink) -> Result<
         }
     }
     Ok(())
+}
+
+/// Where in a value the next byte is.
+#[derive(Debug, Clone, Copy)]
+enum Within {
+    /// At its first byte, or in a scalar without quotes.
+    Start,
+    String,
+    /// Behind a backslash.
+    Escape,
+    /// Between brackets, outside of strings.
+    Brackets,
+    /// Behind the end of a line.
+    Indentation,
 }
 
 struct Cutter<'a, R> {
@@ -188,11 +214,11 @@ impl<R: Read> Cutter<'_, R> {
         Ok(())
     }
 
-    /// Copies one value: a scalar up to what ends it, or everything between balanced brackets.
+    /// Copies one value: a scalar up to what ends it, or everything between balanced brackets. Indentation is left
+    /// out, which is half of what kubectl writes; lines keep their numbers.
     fn value(&mut self, text: &mut Vec<u8>, opened_on: usize) -> Result<(), Error> {
+        let mut place = Within::Start;
         let mut depth = 0_usize;
-        let mut in_string = false;
-        let mut escaped = false;
         let start = text.len();
         loop {
             if text.len() - start > MAX_OBJECT_BYTES {
@@ -205,53 +231,76 @@ impl<R: Read> Cutter<'_, R> {
             if buffered.is_empty() {
                 return Err(self.cut_short(opened_on));
             }
-            let mut used = 0;
+            let (mut used, mut lines) = (0, 0);
+            // What was used and not yet copied begins here.
+            let mut kept = 0;
             let mut done = false;
             while !done && used < buffered.len() {
                 let rest = &buffered[used..];
-                if escaped {
-                    escaped = false;
-                    used += 1;
-                } else if in_string {
-                    let Some(at) = memchr::memchr2(b'"', b'\\', rest) else {
-                        used = buffered.len();
-                        break;
-                    };
-                    used += at + 1;
-                    escaped = rest[at] == b'\\';
-                    in_string = escaped;
-                    done = !in_string && depth == 0;
-                } else if depth > 0 {
-                    let Some(at) = rest.iter().position(|byte| IS_BRACKET[usize::from(*byte)]) else {
-                        used = buffered.len();
-                        break;
-                    };
-                    used += at + 1;
-                    match rest[at] {
-                        b'"' => in_string = true,
-                        b'{' | b'[' => depth += 1,
-                        _ => {
-                            depth -= 1;
-                            done = depth == 0;
+                match place {
+                    Within::String => match memchr::memchr2(b'"', b'\\', rest) {
+                        Some(at) => {
+                            used += at + 1;
+                            place = if rest[at] == b'\\' { Within::Escape } else { Within::Brackets };
+                            done = rest[at] == b'"' && depth == 0;
+                            // The key of a string, as kubectl writes it: nearly every line has one.
+                            if !done && rest[at + 1..].starts_with(b": \"") && rest[at] == b'"' {
+                                used += 3;
+                                place = Within::String;
+                            }
+                        }
+                        None => used = buffered.len(),
+                    },
+                    Within::Escape => {
+                        used += 1;
+                        place = Within::String;
+                    }
+                    Within::Brackets => match rest.iter().position(|byte| IS_MARK[usize::from(*byte)]) {
+                        Some(at) => {
+                            used += at + 1;
+                            match rest[at] {
+                                b'"' => place = Within::String,
+                                b'{' | b'[' => depth += 1,
+                                b'\n' => {
+                                    lines += 1;
+                                    text.extend_from_slice(&buffered[kept..used]);
+                                    kept = used;
+                                    place = Within::Indentation;
+                                }
+                                _ => {
+                                    depth -= 1;
+                                    done = depth == 0;
+                                }
+                            }
+                        }
+                        None => used = buffered.len(),
+                    },
+                    Within::Indentation => {
+                        let blanks = blanks(rest);
+                        used += blanks;
+                        kept = used;
+                        if blanks < rest.len() {
+                            place = Within::Brackets;
                         }
                     }
-                } else {
-                    match rest[0] {
-                        b'{' | b'[' => depth = 1,
-                        b'"' => in_string = true,
+                    Within::Start => match rest[0] {
+                        b'{' | b'[' => {
+                            depth = 1;
+                            used += 1;
+                            place = Within::Brackets;
+                        }
+                        b'"' => {
+                            used += 1;
+                            place = Within::String;
+                        }
                         // The bracket or comma behind a scalar belongs to whoever asked for the scalar.
-                        b'}' | b']' | b',' | b' ' | b'\t' | b'\r' | b'\n' => {
-                            done = true;
-                            break;
-                        }
-                        _ => {}
-                    }
-                    used += 1;
+                        b'}' | b']' | b',' | b' ' | b'\t' | b'\r' | b'\n' => done = true,
+                        _ => used += 1,
+                    },
                 }
             }
-            let taken = &self.chunk[self.at..self.at + used];
-            self.line += memchr::memchr_iter(b'\n', taken).count();
-            text.extend_from_slice(taken);
+            text.extend_from_slice(&buffered[kept..used]);
+            self.line += lines;
             self.at += used;
             if done {
                 return if text.len() == start { Err(self.error("expected a value")) } else { Ok(()) };
@@ -294,8 +343,9 @@ mod tests {
     #[test]
     fn cuts_the_same_wherever_a_read_ends() {
         let first = r#"{"a":"br{ack}et \" \\","é":[]}"#;
-        let second = "{\"b\":[1,{\"c\":null}],\n\"d\":\"\\u00e9\\\\\\\"]\"}";
-        let text = format!("{{\"kind\":\"List\",\n\"items\":[{first},\n {second}]}}\n{{\"e\":\"x\"}}");
+        let second = "{\"b\":[1,{\"c\":null}],\n\"d\":\"\\u00e9\\\\\\\"]  \"\n}";
+        let indented = second.replace('\n', "\n \t  ");
+        let text = format!("{{\"kind\":\"List\",\n\"items\":[{first},\n {indented}]}}\n{{\"e\":\"x\"}}");
         for size in 1..70 {
             let mut kept = Kept::default();
             cut("f", Pieces(text.as_bytes(), size), &mut kept).unwrap();
@@ -303,7 +353,7 @@ mod tests {
                 (first.to_owned(), 2),
                 (second.to_owned(), 3),
                 ("{\"kind\":\"List\",\n\"items\":[]}".to_owned(), 1),
-                ("{\"e\":\"x\"}".to_owned(), 5),
+                ("{\"e\":\"x\"}".to_owned(), 6),
             ];
             assert_eq!(kept.0, expected, "{size} bytes at a time");
         }

@@ -15,6 +15,7 @@ mod cut_ahead;
 mod item;
 mod json;
 mod locate;
+mod pod;
 mod source;
 #[cfg(test)]
 mod tests;
