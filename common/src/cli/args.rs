@@ -182,7 +182,7 @@ impl OutputFlags {
 #[command(next_help_heading = "Output")]
 pub struct SortFlags {
     /// Column or field to sort by
-    #[arg(long, global = true, value_name = "FIELD")]
+    #[arg(long, value_name = "FIELD")]
     pub sort_by: Option<String>,
 }
 

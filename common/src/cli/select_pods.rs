@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn labels_read_as_kubectl_reads_them() {
         let mut pod = Pod::default();
-        pod.metadata.labels = [("app", "web"), ("env", "a")].into_iter().collect();
+        pod.metadata_mut().labels = [("app", "web"), ("env", "a")].into_iter().collect();
         for (text, matches) in [
             ("app=web", true),
             ("app==web,env!=b", true),
@@ -90,8 +90,8 @@ mod tests {
     #[test]
     fn both_must_select() {
         let mut pod = Pod::default();
-        pod.metadata.labels = [("app", "web")].into_iter().collect();
-        pod.metadata.name = "web-0".into();
+        pod.metadata_mut().labels = [("app", "web")].into_iter().collect();
+        pod.metadata_mut().name = "web-0".into();
         let both =
             |fields: &str| SelectorFlags { field_selector: Some(fields.to_owned()), ..flags("app=web") };
         assert!(both("metadata.name=web-0").pods().unwrap().matches(&pod));
