@@ -18,7 +18,7 @@ use karp_core::explain::{Analyst, Depth, groups_of, pending_pods};
 use karp_core::model::Snapshot;
 use karp_core::provider::CloudProvider;
 use karp_core::sim::{Reuse, SolveOptions, solve};
-use kubectl_karp_explain::solve_edited;
+use kubectl_karp_explain::{AT_ONCE, simulate_at_once};
 use serde_json::{Value, json};
 
 /// Time the search for smallest changes on a made-up cluster
@@ -76,13 +76,14 @@ pub fn main(options: &Options, out: &mut impl Write) -> Result<()> {
         milliseconds(analysed)
     )?;
     let (guessed, reuse) = (SolveOptions::guessed(&snapshot), Reuse::default());
-    let simulate = |edited: &Snapshot| solve_edited(edited, &snapshot, &chosen.provider, &guessed, &reuse);
+    let simulate =
+        |edited: &[Snapshot]| simulate_at_once(edited, &snapshot, &chosen.provider, &guessed, &reuse);
     let start = Instant::now();
     let mut changes = ChangeSearch::new(&analyst, &simulate);
     let mut total = start.elapsed();
     for group in groups.iter_mut().filter(|group| group.verdict == Verdict::No) {
         let start = Instant::now();
-        let spent = changes.search(group, SearchOptions::default());
+        let spent = changes.search(group, SearchOptions { at_once: AT_ONCE, ..SearchOptions::default() });
         let took = start.elapsed();
         total += took;
         writeln!(out, "{:24} {:>10}  {spent} simulations", group.owner.words(), milliseconds(took))?;

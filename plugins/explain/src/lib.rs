@@ -25,7 +25,7 @@ use karp_core::report::{Error, ExitCode};
 
 use cli::Cli;
 
-pub use explain::solve_edited;
+pub use explain::{AT_ONCE, simulate_at_once};
 
 /// The command as users type it.
 const NAME: &str = "kubectl karp explain";

@@ -119,7 +119,7 @@ mod tests {
         let mut claim: NodeClaim = serde_json::from_value(json!({"metadata": {"name": "c", "labels": {
             "karpenter.sh/nodepool": "p", "topology.kubernetes.io/zone": "a"}}}))
         .unwrap();
-        claim.metadata.annotations = of.metadata.annotations.clone();
+        claim.metadata_mut().annotations = of.metadata.annotations.clone();
         claim
     }
 
@@ -144,14 +144,14 @@ mod tests {
         let after = pool(labelled);
         let judge = PoolEdit::new(&before, &after, &profile);
         let mut stale = claim(&before);
-        stale.metadata.annotations.insert(label_key::NODE_POOL_HASH, "1");
+        stale.metadata_mut().annotations.insert(label_key::NODE_POOL_HASH, "1");
         assert!(!judge.drifts(&stale), "drifted already");
         let mut told = claim(&before);
-        told.status.conditions =
+        told.status_mut().conditions =
             serde_json::from_value(json!([{"type": "Drifted", "status": "True"}])).unwrap();
         assert!(!judge.drifts(&told), "the controller says so already");
         let mut bare = claim(&before);
-        bare.metadata.annotations = Default::default();
+        bare.metadata_mut().annotations = Default::default();
         assert!(judge.drifts(&bare), "hashes that a dump leaves out are written before they are compared");
     }
 }

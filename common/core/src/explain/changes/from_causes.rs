@@ -111,6 +111,7 @@ fn of_nodes(analyst: &Analyst<'_>, demand: &Demand<'_>, all: &mut Candidates) {
         soft_taints_tolerated: analyst.soft_taints_tolerated(),
         index: &analyst.index,
         snapshot: analyst.snapshot,
+        profile: analyst.profile,
     };
     let mut nearest: Vec<(Cause, i128, ObjectEdit)> = Vec::new();
     for node in &analyst.solution.existing_nodes {

@@ -1,8 +1,7 @@
-//! Proof: what a change leads to, by simulating the whole batch on the edited snapshot.
+//! Proof: what a change leads to, read from the simulation of the whole batch on the edited snapshot.
 
 use super::candidate::{Candidate, Subject};
 use super::drifting::drifting;
-use super::search::Simulate;
 use crate::explain::analysis::Analyst;
 use crate::explain::index::ObjectIndex;
 use crate::explain::launch;
@@ -11,29 +10,28 @@ use crate::explain::report::{Proof, Verdict};
 use crate::model::{LabelProfile, Snapshot, label_key};
 use crate::sim::{NewNodeClaim, Outcome, PodDecision, Solution, Synced};
 
-/// Simulates a candidate that has been applied to a snapshot. None where some of the pods it is for still have no
+/// What the simulation of a candidate, applied to a snapshot, gives. None where some of the pods it is for still have no
 /// place.
 pub(super) fn prove(
     analyst: &Analyst<'_>,
     candidate: &Candidate,
     subject: &Subject<'_>,
     edited: &Snapshot,
-    simulate: &Simulate<'_>,
+    solution: &Solution,
 ) -> Option<Proof> {
-    let solution = simulate(edited);
     if solution.synced != Synced::Yes {
         return None;
     }
     let index = ObjectIndex::of_node_classes(edited);
     let placed = |position: usize| {
-        let decision = decision_of(edited, &solution, position)?;
-        has_place(decision, &solution, &index, analyst.profile).then_some(decision)
+        let decision = decision_of(edited, solution, position)?;
+        has_place(decision, solution, &index, analyst.profile).then_some(decision)
     };
     let first = placed(*subject.pods.first()?)?;
     if subject.pods.iter().any(|position| placed(*position).is_none()) {
         return None;
     }
-    let (moved_pods, pending_pods) = others(analyst, &solution, subject);
+    let (moved_pods, pending_pods) = others(analyst, solution, subject);
     let mut proof = Proof {
         verdict: Verdict::Yes,
         node_pool: None,
@@ -51,7 +49,7 @@ pub(super) fn prove(
         Outcome::Existing { node } => proof.node = Some(node.clone()),
         Outcome::New { node_claim } => {
             let place =
-                place::of_claim(solution.node_claims.get(*node_claim)?, &solution, &index, analyst.profile);
+                place::of_claim(solution.node_claims.get(*node_claim)?, solution, &index, analyst.profile);
             proof.node_pool = place.node_pool;
             proof.instance_types = place.instance_types;
             proof.instance_type_count = place.instance_type_count;

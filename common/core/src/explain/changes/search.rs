@@ -12,8 +12,9 @@ use crate::explain::report::{Change, Edit, Group, Proof};
 use crate::model::Snapshot;
 use crate::sim::Solution;
 
-/// Runs the scheduler over an edited snapshot.
-pub type Simulate<'s> = dyn Fn(&Snapshot) -> Solution + 's;
+/// Runs the scheduler over edited snapshots, at most [`SearchOptions::at_once`], each for itself; the answers in their
+/// order.
+pub type Simulate<'s> = dyn Fn(&[Snapshot]) -> Vec<Solution> + 's;
 
 /// A candidate and the fields it changes.
 struct Planned {
@@ -38,29 +39,32 @@ pub struct SearchOptions {
     pub changes: usize,
     /// How many simulations to spend on one group.
     pub simulations: usize,
+    /// How many are asked for at once: what is found does not depend on it.
+    pub at_once: usize,
 }
 
 impl Default for SearchOptions {
     fn default() -> Self {
-        Self { changes: 3, simulations: 64 }
+        Self { changes: 3, simulations: 64, at_once: 1 }
     }
 }
 
 /// Looks for changes of answers about one cluster.
 ///
-/// Cost: a simulation of the whole batch for each candidate, and one copy of the cluster for all of them: an edit is
-/// made in place and put back. Candidates are tried in the order of what is known of their rank beforehand; once a
+/// Cost: a simulation of the whole batch for each candidate, and one copy of the cluster for each of those that are
+/// simulated at once: an edit is made in place and put back. Candidates are tried in the order of what is known of their rank beforehand; once a
 /// tier has given as many changes as are wanted, none of a later tier can come before them.
 pub struct ChangeSearch<'s, 'a> {
     analyst: &'s Analyst<'a>,
     simulate: &'s Simulate<'s>,
-    working: Snapshot,
+    /// Copies of the cluster, all alike between searches.
+    working: Vec<Snapshot>,
 }
 
 impl<'s, 'a> ChangeSearch<'s, 'a> {
-    /// Copies the cluster once.
+    /// Copies nothing yet.
     pub fn new(analyst: &'s Analyst<'a>, simulate: &'s Simulate<'s>) -> Self {
-        Self { analyst, simulate, working: analyst.snapshot.clone() }
+        Self { analyst, simulate, working: Vec::new() }
     }
 
     /// Looks for changes that give every pod of a group a place, and writes them into it. Returns how many
@@ -114,16 +118,39 @@ impl<'s, 'a> ChangeSearch<'s, 'a> {
         planned.sort_by_key(Planned::tier);
         let mut proven: Vec<Proven> = Vec::new();
         let mut tier = None;
-        for planned in planned {
-            let is_new_tier = tier.is_some_and(|tier| tier != planned.tier());
+        let mut planned = planned.into_iter().peekable();
+        while let Some(first) = planned.peek() {
+            let is_new_tier = tier.is_some_and(|tier| tier != first.tier());
             if *spent >= options.simulations || is_new_tier && proven.len() >= options.changes {
                 break;
             }
-            tier = Some(planned.tier());
-            *spent += 1;
-            let undo = planned.candidate.apply(&mut self.working, subject, self.analyst.profile);
-            let proof = prove(self.analyst, &planned.candidate, subject, &self.working, self.simulate);
-            Undo::all(undo, &mut self.working);
+            let of_tier = first.tier();
+            tier = Some(of_tier);
+            let most = options.at_once.max(1).min(options.simulations - *spent);
+            let batch: Vec<Planned> =
+                std::iter::from_fn(|| planned.next_if(|next| next.tier() == of_tier)).take(most).collect();
+            *spent += batch.len();
+            proven.extend(self.prove_batch(batch, subject));
+        }
+        proven
+    }
+
+    /// Simulates candidates at once, each on a copy of its own.
+    fn prove_batch(&mut self, batch: Vec<Planned>, subject: &Subject<'_>) -> Vec<Proven> {
+        while self.working.len() < batch.len() {
+            self.working.push(self.analyst.snapshot.clone());
+        }
+        let working = &mut self.working[..batch.len()];
+        let undo: Vec<Vec<Undo>> = batch
+            .iter()
+            .zip(working.iter_mut())
+            .map(|(planned, edited)| planned.candidate.apply(edited, subject, self.analyst.profile))
+            .collect();
+        let solutions = (self.simulate)(working);
+        let mut proven = Vec::new();
+        for (((planned, undo), edited), solution) in batch.into_iter().zip(undo).zip(working).zip(solutions) {
+            let proof = prove(self.analyst, &planned.candidate, subject, edited, &solution);
+            Undo::all(undo, edited);
             proven.extend(proof.map(|proof| (planned, proof)));
         }
         proven

@@ -71,8 +71,10 @@ impl Cluster {
         let pods = pending_pods(&snapshot);
         let mut groups = groups_of(&analyst, &pods, Depth::Full);
         let mut group = groups.remove(0);
-        let simulate = |edited: &Snapshot| solve(edited, &provider, &solve_options);
-        let options = SearchOptions { changes: 9, ..SearchOptions::default() };
+        let simulate = |edited: &[Snapshot]| {
+            edited.iter().map(|edited| solve(edited, &provider, &solve_options)).collect()
+        };
+        let options = SearchOptions { changes: 9, at_once: 3, ..SearchOptions::default() };
         ChangeSearch::new(&analyst, &simulate).search(&mut group, options);
         group
     }
