@@ -144,7 +144,7 @@ pub(crate) fn give_back(writer: &Writer, nodes: &BTreeSet<CompactString>) -> usi
 fn drained_nodes(writer: &Writer) -> Option<BTreeSet<CompactString>> {
     let nodes: Vec<Node> = writer.list("/api/v1/nodes").ok()?;
     let drained = nodes.into_iter().filter(|node| node.metadata.annotations.get(DRAIN_ANNOTATION).is_some());
-    Some(drained.map(|node| node.metadata.uid).collect())
+    Some(drained.map(|node| node.metadata.uid.clone()).collect())
 }
 
 fn remove_namespace(writer: &Writer) {

@@ -97,12 +97,12 @@ impl Edit {
             }
             Edit::ReleasePod { namespace, name } => {
                 for pod in objects.pods.iter_mut().filter(|pod| is(&pod.metadata, namespace, name)) {
-                    pod.metadata.annotations.remove(DO_NOT_DISRUPT);
+                    pod.metadata_mut().annotations.remove(DO_NOT_DISRUPT);
                 }
             }
             Edit::ReleaseNode { name } => {
                 for node in objects.nodes.iter_mut().filter(|node| node.metadata.name == *name) {
-                    node.metadata.annotations.remove(DO_NOT_DISRUPT);
+                    node.metadata_mut().annotations.remove(DO_NOT_DISRUPT);
                 }
             }
             Edit::AddBudget { node_pool } => {

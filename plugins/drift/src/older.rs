@@ -68,7 +68,7 @@ mod tests {
         input.options.at = Some("2026-11-25T13:20:00Z".parse().unwrap());
         let mut snapshot = read(&input, &mut out).unwrap();
         for claim in &mut snapshot.objects.node_claims {
-            hashed(&mut claim.metadata.annotations, "1");
+            hashed(&mut claim.metadata_mut().annotations, "1");
         }
         let class = &mut snapshot.objects.ec2_node_classes[0];
         let mut older = class.clone();

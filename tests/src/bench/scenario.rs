@@ -87,7 +87,7 @@ impl Scenario {
 
 fn twin(pod: &Pod) -> Pod {
     let mut twin = pod.clone();
-    twin.metadata.name = format!("{}-twin", pod.metadata.name).into();
-    twin.metadata.uid = format!("{}-twin", pod.metadata.uid).into();
+    twin.metadata_mut().name = format!("{}-twin", pod.metadata.name).into();
+    twin.metadata_mut().uid = format!("{}-twin", pod.metadata.uid).into();
     twin
 }

@@ -61,7 +61,7 @@ fn verdict(scenario: &Value) -> Verdict {
 fn answers(scenario: &Value) -> Result<(Value, Value)> {
     let mut after = read(scenario, "after")?;
     for claim in &mut after.objects.node_claims {
-        claim.status.conditions.retain(|condition| condition.kind != "Drifted");
+        claim.status_mut().conditions.retain(|condition| condition.kind != "Drifted");
     }
     let facts = facts(&after, scenario)?;
     let provider = UnknownProvider::new("no catalog");

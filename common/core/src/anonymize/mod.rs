@@ -151,7 +151,7 @@ fn rehash(old: &Snapshot, new: &mut Snapshot) {
     }
     for claim in &mut new.objects.node_claims {
         for (key, was, is) in &changes {
-            replace_hash(&mut claim.metadata, key, was, is);
+            replace_hash(claim.metadata_mut(), key, was, is);
         }
     }
 }

@@ -76,7 +76,15 @@ impl Maker<'_> {
             ..ObjectMeta::default()
         };
         let status = unscheduled(context.taken_at, !spec.scheduling_gates.is_empty());
-        (Pod { metadata, node_name: None, spec: Arc::new(spec), status }, claims)
+        (
+            Pod {
+                metadata: Arc::new(metadata),
+                node_name: None,
+                spec: Arc::new(spec),
+                status: Arc::new(status),
+            },
+            claims,
+        )
     }
 
     /// Claims of a StatefulSet's pod: those that exist are kept, whatever they are bound to.

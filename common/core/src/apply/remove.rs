@@ -53,7 +53,7 @@ pub fn without_node(
             return false;
         }
         pod.node_name = None;
-        pod.status = unscheduled(taken_at, false);
+        pod.status = unscheduled(taken_at, false).into();
         back.push((pod.metadata.namespace.clone(), pod.metadata.name.clone()));
         true
     });

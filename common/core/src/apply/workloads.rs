@@ -177,7 +177,7 @@ fn apply_pod(objects: &mut Objects, mut pod: Pod, context: &Context, applied: &m
     let mut spec = Arc::unwrap_or_clone(pod.spec);
     admission::admit(&mut spec, &pod.metadata.labels, objects, &mut applied.notes);
     if pod.node_name.is_none() {
-        pod.status = unscheduled(context.taken_at, !spec.scheduling_gates.is_empty());
+        pod.status = unscheduled(context.taken_at, !spec.scheduling_gates.is_empty()).into();
     }
     pod.spec = Arc::new(spec);
     let (namespace, name) = (pod.metadata.namespace.clone(), pod.metadata.name.clone());

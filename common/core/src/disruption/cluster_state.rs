@@ -209,7 +209,7 @@ pub fn housekeeping(snapshot: &Snapshot, memory: &ControllerMemory) -> Snapshot 
     }
     for claim in cleaned.objects.node_claims.iter_mut().filter(|claim| claims.contains(&claim.metadata.name))
     {
-        claim.status.conditions.retain(|condition| condition.kind != "DisruptionReason");
+        claim.status_mut().conditions.retain(|condition| condition.kind != "DisruptionReason");
     }
     cleaned
 }

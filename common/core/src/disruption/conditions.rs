@@ -107,12 +107,13 @@ fn stamp_hashes(pool: &mut NodePool, claims: &mut [NodeClaim]) {
             claim.metadata.labels.get(label_key::NODE_POOL) == Some(pool.metadata.name.as_str())
         };
         for claim in claims.iter_mut().filter(of_pool) {
-            let mine = &mut claim.metadata.annotations;
+            let is_drifted = condition(&claim.status.conditions, "Drifted").is_some();
+            let mine = &mut claim.metadata_mut().annotations;
             if mine.get(label_key::NODE_POOL_HASH_VERSION) == Some(NODE_POOL_HASH_VERSION) {
                 continue;
             }
             mine.insert(label_key::NODE_POOL_HASH_VERSION, NODE_POOL_HASH_VERSION);
-            if condition(&claim.status.conditions, "Drifted").is_none() {
+            if !is_drifted {
                 mine.insert(label_key::NODE_POOL_HASH, hash.as_str());
             }
         }

@@ -93,7 +93,7 @@ mod tests {
             ("low priority", vec![], Some(-33_554_432), NEW, 0.0),
         ] {
             let mut pod = Pod::default();
-            pod.metadata.annotations = annotations.into_iter().collect();
+            pod.metadata_mut().annotations = annotations.into_iter().collect();
             let mut spec = PodSpec::default();
             spec.priority = priority;
             pod.spec = spec.into();
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn negative_costs_do_not_lower_the_sum() {
         let mut cheap = Pod::default();
-        cheap.metadata.annotations = [(POD_DELETION_COST, "-2147483648")].into_iter().collect();
+        cheap.metadata_mut().annotations = [(POD_DELETION_COST, "-2147483648")].into_iter().collect();
         assert_eq!(reschedule_cost([&cheap, &Pod::default()], NEW), 2.0);
         assert_eq!(reschedule_cost([&cheap], NEW), PER_NODE);
     }

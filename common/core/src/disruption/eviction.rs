@@ -285,9 +285,9 @@ mod tests {
 
     fn pod(phase: &str, ready: bool) -> Pod {
         let mut pod = Pod::default();
-        pod.status.phase = phase.into();
+        pod.status_mut().phase = phase.into();
         let status = if ready { "True" } else { "False" };
-        pod.status.conditions =
+        pod.status_mut().conditions =
             vec![Condition { kind: "Ready".into(), status: status.into(), ..Default::default() }];
         pod
     }
@@ -393,13 +393,13 @@ mod tests {
     #[test]
     fn t10_deadline() {
         let mut claim = NodeClaim::default();
-        claim.spec.termination_grace_period = Some("1h".into());
+        claim.spec_mut().termination_grace_period = Some("1h".into());
         assert_eq!(termination_deadline(&claim), None);
-        claim.metadata.deletion_timestamp = Some(now());
+        claim.metadata_mut().deletion_timestamp = Some(now());
         let deadline = termination_deadline(&claim).unwrap();
         assert_eq!(deadline.to_string(), "2026-08-20T13:00:00Z");
         assert_eq!(forced_at(&pod("Running", true), deadline).to_string(), "2026-08-20T12:59:30Z");
-        claim.metadata.annotations.insert(TERMINATION_TIMESTAMP, "2026-08-20T12:10:00Z");
+        claim.metadata_mut().annotations.insert(TERMINATION_TIMESTAMP, "2026-08-20T12:10:00Z");
         assert_eq!(termination_deadline(&claim).unwrap().to_string(), "2026-08-20T12:10:00Z");
     }
 }

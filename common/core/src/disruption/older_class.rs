@@ -106,7 +106,7 @@ mod tests {
 
     fn changed(older: &Ec2NodeClass, class: &Ec2NodeClass) -> Option<Vec<String>> {
         let mut claim = NodeClaim::default();
-        claim.metadata.annotations = self::class("1", json!({})).metadata.annotations;
+        claim.metadata_mut().annotations = self::class("1", json!({})).metadata.annotations;
         let fields = changed_fields(&claim, older, class)?;
         let text = |text: &Option<String>| text.clone().unwrap_or("<none>".to_owned());
         Some(

@@ -172,18 +172,18 @@ fn template_requirements(pool: &NodePool, profile: &LabelProfile) -> Requirement
 /// A NodeClaim straight from the template of a static NodePool: the provider chooses the instance type.
 fn static_node_claim(pool: &NodePool, profile: &LabelProfile) -> NewNodeClaim {
     let requirements = template_requirements(pool, profile);
-    let mut object = NodeClaim { spec: pool.spec.template.spec.clone(), ..Default::default() };
-    object.metadata.generate_name = Some(format_compact!("{}-", pool.metadata.name));
-    object.metadata.annotations = pool.spec.template.metadata.annotations.clone();
-    object.metadata.annotations.insert(label_key::NODE_POOL_HASH, node_pool_hash(pool).to_string());
-    object.metadata.annotations.insert(label_key::NODE_POOL_HASH_VERSION, NODE_POOL_HASH_VERSION);
-    object.metadata.labels = template_labels(pool);
+    let mut object = NodeClaim { spec: pool.spec.template.spec.clone().into(), ..Default::default() };
+    object.metadata_mut().generate_name = Some(format_compact!("{}-", pool.metadata.name));
+    object.metadata_mut().annotations = pool.spec.template.metadata.annotations.clone();
+    object.metadata_mut().annotations.insert(label_key::NODE_POOL_HASH, node_pool_hash(pool).to_string());
+    object.metadata_mut().annotations.insert(label_key::NODE_POOL_HASH_VERSION, NODE_POOL_HASH_VERSION);
+    object.metadata_mut().labels = template_labels(pool);
     for requirement in requirements.iter().filter(|one| custom(&one.key, profile)) {
         if let Some(value) = any_value(requirement) {
-            object.metadata.labels.insert(requirement.key.clone(), value);
+            object.metadata_mut().labels.insert(requirement.key.clone(), value);
         }
     }
-    object.metadata.owner_references = vec![OwnerReference {
+    object.metadata_mut().owner_references = vec![OwnerReference {
         api_version: "karpenter.sh/v1".into(),
         kind: "NodePool".into(),
         name: pool.metadata.name.clone(),
@@ -191,7 +191,7 @@ fn static_node_claim(pool: &NodePool, profile: &LabelProfile) -> NewNodeClaim {
         controller: None,
         block_owner_deletion: Some(true),
     }];
-    object.spec.requirements = requirements.iter().flat_map(Requirement::to_specs).collect();
+    object.spec_mut().requirements = requirements.iter().flat_map(Requirement::to_specs).collect();
     NewNodeClaim {
         node_pool: pool.metadata.name.clone(),
         pods: Vec::new(),

@@ -69,8 +69,8 @@ pub(super) fn as_drained(
         let returns = pod.metadata.controller().is_some() && !pod.is_terminal();
         if returns {
             pod.node_name = None;
-            pod.metadata.deletion_timestamp = None;
-            pod.status = unscheduled(moment, false);
+            pod.metadata_mut().deletion_timestamp = None;
+            pod.status = unscheduled(moment, false).into();
         }
         returns
     });

@@ -258,6 +258,7 @@ impl<'a> Analyst<'a> {
             soft_taints_tolerated: self.soft_taints_tolerated,
             index: &self.index,
             snapshot: self.snapshot,
+            profile: self.profile,
         }
     }
 

@@ -13,8 +13,8 @@ use super::index::{ClaimSource, ObjectIndex};
 use super::report::{NearestNode, NodeReason};
 use super::words;
 use crate::model::{
-    Operator, PREFER_NO_SCHEDULE, Pod, Quantity, Requirement, ResourceList, Snapshot, label_key,
-    resource_name, untolerated,
+    LabelProfile, Operator, PREFER_NO_SCHEDULE, Pod, Quantity, Requirement, ResourceList, Snapshot,
+    label_key, resource_name, untolerated,
 };
 use crate::sim::{ExistingNode, Solution};
 
@@ -27,6 +27,8 @@ pub struct NodeFacts<'a> {
     pub index: &'a ObjectIndex<'a>,
     /// Snapshot.
     pub snapshot: &'a Snapshot,
+    /// Labels the provider treats specially.
+    pub profile: &'a LabelProfile,
 }
 
 /// The reasons of all existing nodes, most nodes first; and how many nodes would do.
@@ -97,7 +99,7 @@ pub fn failures(
     all.extend(volume_limit(demand, node, facts));
     all.extend(host_port(demand, node, solution, facts));
     all.extend(resources(&demand.requests, &node.remaining));
-    all.extend(labels(demand, node));
+    all.extend(labels(demand, node, facts.profile));
     all.extend(topology(demand, node));
     all
 }
@@ -134,14 +136,18 @@ fn resources(requests: &ResourceList, remaining: &ResourceList) -> Vec<Failure> 
     short
 }
 
-fn labels(demand: &Demand<'_>, node: &ExistingNode) -> Vec<Failure> {
+fn labels(demand: &Demand<'_>, node: &ExistingNode, profile: &LabelProfile) -> Vec<Failure> {
     let mut all: Vec<Failure> = Vec::new();
+    if demand.wishes.is_empty() {
+        return all;
+    }
+    let requirements = node.requirements(profile);
     let accepts_absence = |requirement: &Requirement| {
         matches!(requirement.operator(), Operator::NotIn | Operator::DoesNotExist)
     };
     for wish in &demand.wishes {
         let asked = &wish.requirement;
-        let has = node.requirements.get(&asked.key);
+        let has = requirements.get(&asked.key);
         let fine = match has {
             None => accepts_absence(asked),
             Some(has) => has.has_intersection(asked) || accepts_absence(has) && accepts_absence(asked),

@@ -69,6 +69,12 @@ impl ObjectMeta {
         self.deletion_timestamp.is_some()
     }
 
+    /// Gives back what lists reserved while they were decoded.
+    pub(crate) fn shrink(&mut self) {
+        self.owner_references.shrink_to_fit();
+        self.finalizers.shrink_to_fit();
+    }
+
     /// The owner that controls this object.
     pub fn controller(&self) -> Option<&OwnerReference> {
         self.owner_references.iter().find(|owner| owner.controller == Some(true))

@@ -25,11 +25,13 @@ mod node_pool_hash;
 mod pdb;
 mod pod;
 mod pod_requests;
+mod pod_status;
 mod quantity;
 mod requirement;
 mod requirements;
 mod resources;
 mod selector;
+mod shared;
 mod shared_specs;
 mod snapshot;
 mod state_node;
@@ -74,12 +76,12 @@ pub use node_pool_hash::{NODE_POOL_HASH_VERSION, node_pool_hash};
 pub use pdb::{IntOrPercent, PodDisruptionBudget, PodDisruptionBudgetSpec, PodDisruptionBudgetStatus};
 pub use pod::{
     Affinity, ClaimSource, ClaimTemplate, ClaimTemplateSpec, Container, ContainerPort,
-    ContainerResourceClaim, ContainerState, ContainerStatus, ContainerWaiting, EmptyDirSource,
-    EphemeralSource, HostPathSource, NodeAffinity, NodeSelector, Pod, PodAffinity, PodAffinityTerm,
-    PodResourceClaim, PodSpec, PodStatus, PreferredNodeTerm, ResourceRequirements, SchedulingGate,
-    TopologySpreadConstraint, Volume, WeightedPodAffinityTerm,
+    ContainerResourceClaim, EmptyDirSource, EphemeralSource, HostPathSource, NodeAffinity, NodeSelector, Pod,
+    PodAffinity, PodAffinityTerm, PodResourceClaim, PodSpec, PreferredNodeTerm, ResourceRequirements,
+    SchedulingGate, TopologySpreadConstraint, Volume, WeightedPodAffinityTerm,
 };
 pub use pod_requests::pod_requests;
+pub use pod_status::{ContainerState, ContainerStatus, ContainerWaiting, PodStatus};
 pub use quantity::{Format, ParseQuantityError, Quantity};
 pub use requirement::{Operator, Requirement, RequirementSpec, parse_integer};
 pub use requirements::{AllowUndefined, Incompatible, Requirements};

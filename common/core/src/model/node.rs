@@ -1,20 +1,36 @@
 //! Node and CSINode as the API has them; joined with a NodeClaim they are a [`super::StateNode`].
 
+use std::sync::Arc;
+
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, ObjectMeta, ResourceList, Taint};
+use super::{Condition, ObjectMeta, ResourceList, Taint, shared};
 
 /// A node.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Node {
-    /// Metadata.
-    pub metadata: ObjectMeta,
+    /// Metadata; shared between copies.
+    #[serde(with = "shared")]
+    pub metadata: Arc<ObjectMeta>,
     /// Spec.
     pub spec: NodeSpec,
-    /// Status.
-    pub status: NodeStatus,
+    /// Status; shared between copies.
+    #[serde(with = "shared")]
+    pub status: Arc<NodeStatus>,
+}
+
+impl Node {
+    /// The metadata, to be changed in this copy alone.
+    pub fn metadata_mut(&mut self) -> &mut ObjectMeta {
+        Arc::make_mut(&mut self.metadata)
+    }
+
+    /// The status, to be changed in this copy alone.
+    pub fn status_mut(&mut self) -> &mut NodeStatus {
+        Arc::make_mut(&mut self.status)
+    }
 }
 
 /// Spec of a node.

@@ -1,20 +1,42 @@
 //! NodeClaim: one machine Karpenter asked for.
 
+use std::sync::Arc;
+
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, List, NodeClassReference, ObjectMeta, RequirementSpec, ResourceList, Taint};
+use super::{Condition, List, NodeClassReference, ObjectMeta, RequirementSpec, ResourceList, Taint, shared};
 
 /// A NodeClaim.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NodeClaim {
-    /// Metadata.
-    pub metadata: ObjectMeta,
-    /// Spec.
-    pub spec: NodeClaimSpec,
-    /// Status.
-    pub status: NodeClaimStatus,
+    /// Metadata; shared between copies.
+    #[serde(with = "shared")]
+    pub metadata: Arc<ObjectMeta>,
+    /// Spec; shared between copies.
+    #[serde(with = "shared")]
+    pub spec: Arc<NodeClaimSpec>,
+    /// Status; shared between copies.
+    #[serde(with = "shared")]
+    pub status: Arc<NodeClaimStatus>,
+}
+
+impl NodeClaim {
+    /// The metadata, to be changed in this copy alone.
+    pub fn metadata_mut(&mut self) -> &mut ObjectMeta {
+        Arc::make_mut(&mut self.metadata)
+    }
+
+    /// The spec, to be changed in this copy alone.
+    pub fn spec_mut(&mut self) -> &mut NodeClaimSpec {
+        Arc::make_mut(&mut self.spec)
+    }
+
+    /// The status, to be changed in this copy alone.
+    pub fn status_mut(&mut self) -> &mut NodeClaimStatus {
+        Arc::make_mut(&mut self.status)
+    }
 }
 
 /// Spec of a NodeClaim, and of a NodePool's template.

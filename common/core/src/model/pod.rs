@@ -1,36 +1,58 @@
 //! A pod as scheduling sees it.
 //!
 //! Pods of one workload carry the same spec, so [`Pod::spec`] is shared: decoders intern equal specs. What
-//! differs per pod, the node it is bound to, stands beside it.
+//! differs per pod, the node it is bound to, stands beside it. Metadata and status are shared between copies of a
+//! pod: a snapshot is copied to try an edit, and pods are nearly all of it.
 
 use std::sync::Arc;
 
 use compact_str::CompactString;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Condition, LabelSelector, Labels, NodeSelectorTerm, ObjectMeta, ResourceList, Toleration, condition,
+    LabelSelector, Labels, NodeSelectorTerm, ObjectMeta, PodStatus, ResourceList, Toleration, condition,
 };
 
 /// A pod.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(from = "PodWire", into = "PodWire")]
 pub struct Pod {
-    /// Metadata.
-    pub metadata: ObjectMeta,
+    /// Metadata; shared between copies.
+    pub metadata: Arc<ObjectMeta>,
     /// Node it is bound to.
     pub node_name: Option<CompactString>,
     /// What it asks for; shared between equal pods.
     pub spec: Arc<PodSpec>,
-    /// What became of it.
-    pub status: PodStatus,
+    /// What became of it; shared between copies.
+    pub status: Arc<PodStatus>,
 }
 
 impl Pod {
+    /// A pod of these parts, which take no more room than they need from now on.
+    pub fn new(
+        mut metadata: ObjectMeta,
+        node_name: Option<CompactString>,
+        spec: Arc<PodSpec>,
+        mut status: PodStatus,
+    ) -> Self {
+        metadata.shrink();
+        status.shrink();
+        Pod { metadata: Arc::new(metadata), node_name, spec, status: Arc::new(status) }
+    }
+
     /// `namespace/name`.
     pub fn key(&self) -> String {
         self.metadata.key()
+    }
+
+    /// The metadata, to be changed in this copy alone.
+    pub fn metadata_mut(&mut self) -> &mut ObjectMeta {
+        Arc::make_mut(&mut self.metadata)
+    }
+
+    /// The status, to be changed in this copy alone.
+    pub fn status_mut(&mut self) -> &mut PodStatus {
+        Arc::make_mut(&mut self.status)
     }
 
     /// Succeeded or Failed.
@@ -72,14 +94,18 @@ struct PodWire {
 impl From<PodWire> for Pod {
     fn from(mut wire: PodWire) -> Self {
         let node_name = wire.spec.node_name.take().filter(|name| !name.is_empty());
-        Pod { metadata: wire.metadata, node_name, spec: Arc::new(wire.spec), status: wire.status }
+        Pod::new(wire.metadata, node_name, Arc::new(wire.spec), wire.status)
     }
 }
 
 impl From<Pod> for PodWire {
     fn from(pod: Pod) -> Self {
         let spec = PodSpec { node_name: pod.node_name, ..Arc::unwrap_or_clone(pod.spec) };
-        PodWire { metadata: pod.metadata, spec, status: pod.status }
+        PodWire {
+            metadata: Arc::unwrap_or_clone(pod.metadata),
+            spec,
+            status: Arc::unwrap_or_clone(pod.status),
+        }
     }
 }
 
@@ -439,79 +465,4 @@ pub struct EmptyDirSource {
 pub struct HostPathSource {
     /// The path.
     pub path: CompactString,
-}
-
-/// What became of a pod.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct PodStatus {
-    /// `Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`.
-    #[serde(skip_serializing_if = "CompactString::is_empty")]
-    pub phase: CompactString,
-    /// Conditions.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub conditions: Vec<Condition>,
-    /// Node that pods are being pre-empted on for this one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub nominated_node_name: Option<CompactString>,
-    /// When the kubelet took it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub start_time: Option<Timestamp>,
-    /// Containers, where something about them matters (resources in effect, restarts).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub container_statuses: Vec<ContainerStatus>,
-    /// The same for init containers.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub init_container_statuses: Vec<ContainerStatus>,
-}
-
-/// Status of a container.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ContainerStatus {
-    /// Container.
-    pub name: CompactString,
-    /// Resources in effect.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resources: Option<ResourceRequirements>,
-    /// Resources the node has set aside.
-    #[serde(skip_serializing_if = "ResourceList::is_empty")]
-    pub allocated_resources: ResourceList,
-    /// How often it was restarted.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub restart_count: i32,
-    /// Whether it is ready.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub ready: bool,
-    /// What it does now; only waiting has something to tell.
-    #[serde(skip_serializing_if = "ContainerState::is_plain")]
-    pub state: ContainerState,
-}
-
-/// What a container does now.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ContainerState {
-    /// Set where it waits.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub waiting: Option<ContainerWaiting>,
-}
-
-impl ContainerState {
-    fn is_plain(&self) -> bool {
-        self.waiting.is_none()
-    }
-}
-
-/// Why a container waits.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ContainerWaiting {
-    /// `CrashLoopBackOff`, `ImagePullBackOff`, `ContainerCreating`, …
-    #[serde(skip_serializing_if = "CompactString::is_empty")]
-    pub reason: CompactString,
-}
-
-fn is_zero(number: &i32) -> bool {
-    *number == 0
 }

@@ -3,6 +3,8 @@
 //! The only input of the pure core. Edges fill it from a live cluster or from files; the order of objects never
 //! matters, rules sort where order can be seen.
 
+use std::sync::Arc;
+
 use compact_str::CompactString;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -94,6 +96,24 @@ pub struct Gap {
     pub reason: String,
 }
 
+/// Where metadata is kept: in the object, or shared between its copies.
+trait MetadataPlace {
+    /// The metadata of this copy alone.
+    fn own(&mut self) -> &mut ObjectMeta;
+}
+
+impl MetadataPlace for ObjectMeta {
+    fn own(&mut self) -> &mut ObjectMeta {
+        self
+    }
+}
+
+impl MetadataPlace for Arc<ObjectMeta> {
+    fn own(&mut self) -> &mut ObjectMeta {
+        Arc::make_mut(self)
+    }
+}
+
 /// An object with metadata.
 pub trait Object: Serialize + DeserializeOwned {
     /// Kind, `Pod`.
@@ -119,7 +139,7 @@ macro_rules! impl_object {
                 &self.metadata
             }
             fn metadata_mut(&mut self) -> &mut ObjectMeta {
-                &mut self.metadata
+                MetadataPlace::own(&mut self.metadata)
             }
         }
     )*};
@@ -208,7 +228,7 @@ macro_rules! objects {
                 &self.metadata
             }
             fn metadata_mut(&mut self) -> &mut ObjectMeta {
-                &mut self.metadata
+                MetadataPlace::own(&mut self.metadata)
             }
         })*
 

@@ -131,18 +131,18 @@ mod tests {
     fn joins_by_provider_id_and_lets_the_right_side_speak() {
         let mut snapshot = Snapshot::empty(Timestamp::UNIX_EPOCH);
         let mut node = Node::default();
-        node.metadata.name = "n1".into();
+        node.metadata_mut().name = "n1".into();
         node.spec.provider_id = "id-1".into();
-        node.metadata.labels =
+        node.metadata_mut().labels =
             [(label_key::NODE_POOL, "node"), (label_key::INSTANCE_TYPE, "m")].into_iter().collect();
         let mut claim = NodeClaim::default();
-        claim.metadata.name = "c1".into();
-        claim.status.provider_id = "id-1".into();
-        claim.metadata.labels = [(label_key::NODE_POOL, "claim")].into_iter().collect();
+        claim.metadata_mut().name = "c1".into();
+        claim.status_mut().provider_id = "id-1".into();
+        claim.metadata_mut().labels = [(label_key::NODE_POOL, "claim")].into_iter().collect();
         let mut waiting = NodeClaim::default();
-        waiting.metadata.name = "c2".into();
+        waiting.metadata_mut().name = "c2".into();
         let mut bare = Node::default();
-        bare.metadata.name = "bare".into();
+        bare.metadata_mut().name = "bare".into();
         snapshot.objects.nodes = vec![node, bare];
         snapshot.objects.node_claims = vec![claim, waiting];
 
@@ -150,7 +150,7 @@ mod tests {
         let names: Vec<_> = states.iter().map(|state| (state.name(), state.node_pool())).collect();
         assert_eq!(names, [("bare", None), ("c1", Some("claim"))]);
 
-        snapshot.objects.nodes[0].metadata.labels.insert(label_key::REGISTERED, "true");
+        snapshot.objects.nodes[0].metadata_mut().labels.insert(label_key::REGISTERED, "true");
         let states = state_nodes(&snapshot);
         assert_eq!((states[1].name(), states[1].node_pool()), ("n1", Some("node")));
         assert!(!states[1].is_initialized() && states[0].is_initialized());

@@ -49,9 +49,9 @@ pub fn settle(
 /// A pod runs on a node.
 fn bind(pod: &mut Pod, node: CompactString) {
     pod.node_name = Some(node);
-    pod.status.phase = "Running".into();
-    pod.status.conditions.retain(|condition| condition.kind != "PodScheduled");
-    pod.status.conditions.push(is_true("PodScheduled"));
+    pod.status_mut().phase = "Running".into();
+    pod.status_mut().conditions.retain(|condition| condition.kind != "PodScheduled");
+    pod.status_mut().conditions.push(is_true("PodScheduled"));
 }
 
 fn new_node(
@@ -68,25 +68,26 @@ fn new_node(
     let labels = labels(name, claim, launch, instance_type, profile);
 
     let mut node = Node::default();
-    node.metadata.name = name.clone();
-    node.metadata.uid = provider_id.clone();
-    node.metadata.labels = labels.clone();
-    node.metadata.annotations = claim.object.metadata.annotations.clone();
+    node.metadata_mut().name = name.clone();
+    node.metadata_mut().uid = provider_id.clone();
+    node.metadata_mut().labels = labels.clone();
+    node.metadata_mut().annotations = claim.object.metadata.annotations.clone();
     node.spec.provider_id = provider_id.clone();
     node.spec.taints = claim.object.spec.taints.to_vec();
-    node.status.capacity = launch.capacity.clone();
-    node.status.allocatable = launch.allocatable.clone();
-    node.status.conditions = vec![is_true("Ready")];
+    node.status_mut().capacity = launch.capacity.clone();
+    node.status_mut().allocatable = launch.allocatable.clone();
+    node.status_mut().conditions = vec![is_true("Ready")];
 
     let mut node_claim = claim.object.clone();
-    node_claim.metadata.name = name.clone();
-    node_claim.metadata.uid = format_compact!("{provider_id}#nodeclaim");
-    node_claim.metadata.labels = labels;
-    node_claim.status.node_name = name.clone();
-    node_claim.status.provider_id = provider_id;
-    node_claim.status.capacity = launch.capacity.clone();
-    node_claim.status.allocatable = launch.allocatable.clone();
-    node_claim.status.conditions = ["Launched", "Registered", "Initialized", "Ready"].map(is_true).to_vec();
+    node_claim.metadata_mut().name = name.clone();
+    node_claim.metadata_mut().uid = format_compact!("{provider_id}#nodeclaim");
+    node_claim.metadata_mut().labels = labels;
+    node_claim.status_mut().node_name = name.clone();
+    node_claim.status_mut().provider_id = provider_id;
+    node_claim.status_mut().capacity = launch.capacity.clone();
+    node_claim.status_mut().allocatable = launch.allocatable.clone();
+    node_claim.status_mut().conditions =
+        ["Launched", "Registered", "Initialized", "Ready"].map(is_true).to_vec();
     Some((node, node_claim))
 }
 

@@ -277,7 +277,7 @@ mod tests {
     fn nodes_tell_the_region_before_the_controller_does() {
         let mut snapshot = snapshot();
         let mut node = Node::default();
-        node.metadata.labels.insert(label_key::REGION, "eu-west-1");
+        node.metadata_mut().labels.insert(label_key::REGION, "eu-west-1");
         snapshot.objects.nodes = vec![node.clone(), node];
         snapshot.controller.aws_region = Some("us-east-1".into());
         let selection = select_provider(&snapshot);

@@ -77,7 +77,7 @@ fn virtual_pod(
     snapshot: &Snapshot,
 ) -> Pod {
     let mut pod = Pod { spec: Arc::clone(spec), ..Pod::default() };
-    let metadata = &mut pod.metadata;
+    let metadata = pod.metadata_mut();
     metadata.name = format_compact!("capacity-buffer-{}-{number}", buffer.metadata.name);
     metadata.namespace = buffer.metadata.namespace.clone();
     metadata.uid = format_compact!("{}-{number}", buffer.metadata.uid);
@@ -91,7 +91,7 @@ fn virtual_pod(
     ]
     .into_iter()
     .collect();
-    pod.status.conditions = vec![Condition {
+    pod.status_mut().conditions = vec![Condition {
         kind: "PodScheduled".into(),
         status: "False".into(),
         reason: Some("Unschedulable".into()),

@@ -90,8 +90,8 @@ fn synthetic(set: &DaemonSet) -> Pod {
         }
     }
     let mut pod = Pod { spec: std::sync::Arc::new(spec), ..Pod::default() };
-    pod.metadata.name = set.metadata.name.clone();
-    pod.metadata.namespace = set.metadata.namespace.clone();
+    pod.metadata_mut().name = set.metadata.name.clone();
+    pod.metadata_mut().namespace = set.metadata.namespace.clone();
     pod
 }
 

@@ -149,8 +149,11 @@ impl Scheduler<'_> {
             fitting_type_count: shape.fitting_type_count,
             requirements: Arc::clone(&shape.launch),
             object: NodeClaim {
-                metadata: shape.metadata.clone(),
-                spec: NodeClaimSpec { resources: NodeClaimResources { requests }, ..shape.spec.clone() },
+                metadata: Arc::new(shape.metadata.clone()),
+                spec: Arc::new(NodeClaimSpec {
+                    resources: NodeClaimResources { requests },
+                    ..shape.spec.clone()
+                }),
                 ..NodeClaim::default()
             },
             create_error,

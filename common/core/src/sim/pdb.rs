@@ -123,14 +123,14 @@ mod tests {
 
     fn pod() -> Pod {
         let mut pod = Pod::default();
-        pod.metadata.namespace = "shop".into();
-        pod.metadata.name = "p".into();
-        pod.status.phase = "Running".into();
+        pod.metadata_mut().namespace = "shop".into();
+        pod.metadata_mut().name = "p".into();
+        pod.status_mut().phase = "Running".into();
         pod
     }
 
     fn unready(mut pod: Pod) -> Pod {
-        pod.status.conditions =
+        pod.status_mut().conditions =
             vec![Condition { kind: "Ready".into(), status: "False".into(), ..Default::default() }];
         pod
     }
@@ -157,17 +157,17 @@ mod tests {
     #[test]
     fn c11_pods_that_are_not_evicted_and_other_namespaces_do_not_count() {
         let mut terminating = pod();
-        terminating.metadata.deletion_timestamp = Some(now());
+        terminating.metadata_mut().deletion_timestamp = Some(now());
         check(vec![pdb("a", 0)], terminating, &[]);
         let mut other = pod();
-        other.metadata.namespace = "other".into();
+        other.metadata_mut().namespace = "other".into();
         check(vec![pdb("a", 0)], other, &[]);
         let mut mirror = pod();
-        mirror.metadata.owner_references =
+        mirror.metadata_mut().owner_references =
             vec![OwnerReference { api_version: "v1".into(), kind: "Node".into(), ..Default::default() }];
         check(vec![pdb("a", 0)], mirror, &[]);
         let mut daemon = pod();
-        daemon.metadata.owner_references = vec![OwnerReference {
+        daemon.metadata_mut().owner_references = vec![OwnerReference {
             api_version: "apps/v1".into(),
             kind: "DaemonSet".into(),
             ..Default::default()

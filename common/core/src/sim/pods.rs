@@ -140,23 +140,23 @@ mod tests {
 
     fn pod() -> Pod {
         let mut pod = Pod::default();
-        pod.metadata.name = "p".into();
-        pod.status.phase = "Running".into();
+        pod.metadata_mut().name = "p".into();
+        pod.status_mut().phase = "Running".into();
         pod.node_name = Some("n".into());
         pod
     }
 
     fn owned(api_version: &str, kind: &str) -> Pod {
         let mut pod = pod();
-        pod.metadata.owner_references =
+        pod.metadata_mut().owner_references =
             vec![OwnerReference { api_version: api_version.into(), kind: kind.into(), ..Default::default() }];
         pod
     }
 
     fn annotated(value: &str, start: Option<&str>) -> Pod {
         let mut pod = pod();
-        pod.metadata.annotations = [(label_key::DO_NOT_DISRUPT, value)].into_iter().collect();
-        pod.status.start_time = start.map(|start| start.parse().unwrap());
+        pod.metadata_mut().annotations = [(label_key::DO_NOT_DISRUPT, value)].into_iter().collect();
+        pod.status_mut().start_time = start.map(|start| start.parse().unwrap());
         pod
     }
 
@@ -196,11 +196,11 @@ mod tests {
     #[test]
     fn e02_what_counts_as_load() {
         let terminating = |mut pod: Pod| {
-            pod.metadata.deletion_timestamp = Some(noon());
+            pod.metadata_mut().deletion_timestamp = Some(noon());
             pod
         };
         let mut done = pod();
-        done.status.phase = "Succeeded".into();
+        done.status_mut().phase = "Succeeded".into();
         for (name, pod, load) in [
             ("bare", pod(), true),
             ("finished", done, false),
@@ -217,9 +217,9 @@ mod tests {
     #[test]
     fn t08_a_pod_stuck_for_over_a_minute_is_not_waited_for() {
         let mut pod = pod();
-        pod.metadata.deletion_timestamp = Some("2026-08-20T11:59:00Z".parse().unwrap());
+        pod.metadata_mut().deletion_timestamp = Some("2026-08-20T11:59:00Z".parse().unwrap());
         assert!(is_waiting_eviction(&pod, noon()));
-        pod.metadata.deletion_timestamp = Some("2026-08-20T11:58:59Z".parse().unwrap());
+        pod.metadata_mut().deletion_timestamp = Some("2026-08-20T11:58:59Z".parse().unwrap());
         assert!(!is_waiting_eviction(&pod, noon()));
     }
 

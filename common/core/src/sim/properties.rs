@@ -93,11 +93,11 @@ fn pool(name: &str, weight: i32, tainted: bool) -> NodePool {
 fn pod(number: usize, sketch: &Sketch) -> Pod {
     let mut pod = Pod::default();
     let app = format!("app-{}", sketch.app);
-    pod.metadata.name = format!("p{number:02}").into();
-    pod.metadata.namespace = "default".into();
-    pod.metadata.uid = format!("uid-{number:02}").into();
-    pod.metadata.labels = [("app", app.as_str())].into_iter().collect();
-    pod.status.conditions = vec![Condition {
+    pod.metadata_mut().name = format!("p{number:02}").into();
+    pod.metadata_mut().namespace = "default".into();
+    pod.metadata_mut().uid = format!("uid-{number:02}").into();
+    pod.metadata_mut().labels = [("app", app.as_str())].into_iter().collect();
+    pod.status_mut().conditions = vec![Condition {
         kind: "PodScheduled".into(),
         status: "False".into(),
         reason: Some("Unschedulable".into()),

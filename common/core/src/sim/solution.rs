@@ -1,12 +1,16 @@
 //! What a run of the scheduler yields: the decision for every pod, the NodeClaims it opened, and the state of
 //! the world at the end, from which reasons can be told.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use compact_str::CompactString;
 
-use crate::model::{InstanceType, LabelSelector, Labels, NodeClaim, Requirements, ResourceList, Taint};
+use crate::model::{
+    InstanceType, LabelProfile, LabelSelector, Labels, NodeClaim, Requirement, Requirements, ResourceList,
+    Taint, label_key,
+};
 
 /// Outcome of one scheduling loop.
 #[derive(Debug, Clone)]
@@ -197,12 +201,27 @@ pub struct ExistingNode {
     pub taints: Vec<Taint>,
     /// Labels.
     pub labels: Labels,
-    /// Requirements, tightened by what landed on it.
-    pub requirements: Requirements,
+    /// Requirements, tightened by what landed on it; none where nothing did: [`ExistingNode::requirements`].
+    pub tightened: Option<Requirements>,
     /// Room left, after DaemonSets still expected.
     pub remaining: ResourceList,
     /// Positions in [`Solution::pods`] of the pods that landed on it.
     pub pods: Vec<usize>,
+}
+
+impl ExistingNode {
+    /// Requirements after the loop: its labels, tightened by what landed on it.
+    pub fn requirements(&self, profile: &LabelProfile) -> Cow<'_, Requirements> {
+        match &self.tightened {
+            Some(tightened) => Cow::Borrowed(tightened),
+            None => {
+                let mut labels = Requirements::from_labels(&self.labels, profile);
+                let host_name = self.labels.get(label_key::HOSTNAME).filter(|name| !name.is_empty());
+                labels.add(Requirement::allow(label_key::HOSTNAME, [host_name.unwrap_or(&self.name)]));
+                Cow::Owned(labels)
+            }
+        }
+    }
 }
 
 /// A NodePool as the loop saw it.

@@ -297,7 +297,7 @@ fn existing_nodes(scheduler: &Scheduler<'_>, moved: &dyn Fn(&[usize]) -> Vec<usi
             initialized: node.state.is_initialized(),
             taints: node.taints.clone(),
             labels: node.state.labels().clone(),
-            requirements: scheduler.interner.unpack_set(node.set),
+            tightened: (!node.pods.is_empty()).then(|| scheduler.interner.unpack_set(node.set)),
             remaining: scheduler.columns.list(&node.remaining, &node.room),
             pods: moved(&node.pods),
         })

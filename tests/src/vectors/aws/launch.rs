@@ -79,11 +79,11 @@ fn snapshot(account: &Account, scenario: &Value) -> Result<Snapshot> {
 fn created(recorded: &Value) -> Result<NodeClaim> {
     let created = &recorded["created"];
     let mut claim = NodeClaim::default();
-    claim.metadata.labels = Deserialize::deserialize(&created["labels"])?;
-    claim.metadata.annotations = Deserialize::deserialize(&created["annotations"])?;
+    claim.metadata_mut().labels = Deserialize::deserialize(&created["labels"])?;
+    claim.metadata_mut().annotations = Deserialize::deserialize(&created["annotations"])?;
     let mut spec = NodeClaimSpec::deserialize(created).context("created")?;
     spec.resources.requests = ResourceList::deserialize(&created["requests"])?;
-    claim.spec = spec;
+    claim.spec = spec.into();
     Ok(claim)
 }
 

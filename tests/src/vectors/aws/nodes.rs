@@ -41,9 +41,9 @@ fn claim(recorded: &Value, instance_type: &str) -> Result<NodeClaim> {
     let label = |key: &str| recorded["labels"][key].as_str().unwrap_or_default().to_owned();
     let mut claim = NodeClaim::default();
     let own = [aws_key::EC2_NODE_CLASS, label_key::NODE_POOL];
-    claim.metadata.labels = own.iter().map(|key| (*key, label(key))).collect::<Labels>();
-    claim.spec.resources.requests = ResourceList::deserialize(&recorded["requests"])?;
-    claim.spec.requirements =
+    claim.metadata_mut().labels = own.iter().map(|key| (*key, label(key))).collect::<Labels>();
+    claim.spec_mut().resources.requests = ResourceList::deserialize(&recorded["requests"])?;
+    claim.spec_mut().requirements =
         [(label_key::INSTANCE_TYPE, instance_type), (label_key::CAPACITY_TYPE, "on-demand")]
             .map(|(key, value)| RequirementSpec {
                 key: key.into(),

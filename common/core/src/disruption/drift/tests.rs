@@ -24,13 +24,13 @@ fn stamp(mut pool: NodePool) -> NodePool {
 
 fn claim_of(pool: &NodePool) -> NodeClaim {
     let mut claim = NodeClaim::default();
-    claim.metadata.name = "spot-1".into();
-    claim.metadata.annotations = pool.metadata.annotations.clone();
-    claim.metadata.labels = pool.spec.template.metadata.labels.clone();
-    claim.metadata.labels.insert(label_key::NODE_POOL, "spot");
-    claim.metadata.labels.insert(label_key::ARCH, "amd64");
-    claim.spec.expire_after = pool.spec.template.spec.expire_after.clone();
-    claim.status.conditions =
+    claim.metadata_mut().name = "spot-1".into();
+    claim.metadata_mut().annotations = pool.metadata.annotations.clone();
+    claim.metadata_mut().labels = pool.spec.template.metadata.labels.clone();
+    claim.metadata_mut().labels.insert(label_key::NODE_POOL, "spot");
+    claim.metadata_mut().labels.insert(label_key::ARCH, "amd64");
+    claim.spec_mut().expire_after = pool.spec.template.spec.expire_after.clone();
+    claim.status_mut().conditions =
         vec![Condition { kind: "Launched".into(), status: "True".into(), ..Default::default() }];
     claim
 }
@@ -105,11 +105,11 @@ fn r01_each_hashed_field_is_named_and_nothing_else_drifts() {
 fn r03_hashes_without_version_or_of_another_version_are_not_compared() {
     let pool = pool();
     let mut claim = claim_of(&pool);
-    claim.metadata.annotations.insert(label_key::NODE_POOL_HASH, "5");
+    claim.metadata_mut().annotations.insert(label_key::NODE_POOL_HASH, "5");
     assert!(node_pool_drift(&claim, &pool, &profile()).is_some());
-    claim.metadata.annotations.insert(label_key::NODE_POOL_HASH_VERSION, "v2");
+    claim.metadata_mut().annotations.insert(label_key::NODE_POOL_HASH_VERSION, "v2");
     assert!(node_pool_drift(&claim, &pool, &profile()).is_none());
-    claim.metadata.annotations.remove(label_key::NODE_POOL_HASH_VERSION);
+    claim.metadata_mut().annotations.remove(label_key::NODE_POOL_HASH_VERSION);
     assert!(node_pool_drift(&claim, &pool, &profile()).is_none());
 }
 

@@ -7,14 +7,14 @@ const LAUNCHED: &str = "2026-11-25T10:00:00Z";
 
 fn claim() -> NodeClaim {
     let mut claim = NodeClaim::default();
-    claim.status.provider_id = "aws:///us-west-2a/i-1".into();
-    claim.status.conditions = vec![Condition {
+    claim.status_mut().provider_id = "aws:///us-west-2a/i-1".into();
+    claim.status_mut().conditions = vec![Condition {
         kind: "Launched".into(),
         status: "True".into(),
         last_transition_time: Some(LAUNCHED.parse().unwrap()),
         ..Condition::default()
     }];
-    claim.metadata.annotations =
+    claim.metadata_mut().annotations =
         [(NODE_CLASS_HASH, "1"), ("karpenter.k8s.aws/ec2nodeclass-hash-version", "v6")].into_iter().collect();
     claim
 }
@@ -38,7 +38,7 @@ fn class(written: &str) -> Ec2NodeClass {
         "spec": {"tags": {"team": "shop", "cost": "42"}, "userData": "x"},
     }))
     .unwrap();
-    class.metadata.annotations = claim().metadata.annotations;
+    class.metadata.annotations = claim().metadata.annotations.clone();
     class.metadata.annotations.insert(NODE_CLASS_HASH, "2");
     class
 }

@@ -148,7 +148,7 @@ impl Simulated {
             .retain(|(_, pod, _)| pod.metadata.deletion_timestamp.is_none_or(|end| end.as_second() > now));
         for (_, pod, ready_at) in &mut self.pods {
             if *ready_at <= now {
-                pod.status.conditions[0].status = "True".into();
+                pod.status_mut().conditions[0].status = "True".into();
             }
         }
         for node in self.nodes.values_mut() {

@@ -136,7 +136,7 @@ impl Simulated {
             self.attached.push((node, detached));
         }
         let pod = &mut self.pods[found].1;
-        pod.metadata.deletion_timestamp = Some(Timestamp::from_second(now + grace).unwrap());
+        pod.metadata_mut().deletion_timestamp = Some(Timestamp::from_second(now + grace).unwrap());
         Answer::Accepted
     }
 
