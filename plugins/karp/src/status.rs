@@ -8,13 +8,15 @@ use karp_common::cli::{
     CatalogFlags, ClusterFlags, OutputFlags, ScopeFlags, SourceFlags, Watch, parse, watched,
 };
 use karp_common::snapshot::read;
-use karp_common::term::{Format, Label, Out, Style, document};
+use karp_common::term::{Format, Label, Out, Style, clock, document, dollars_per_hour};
 use karp_core::explain::report::Summary;
 use karp_core::explain::{Analyst, Depth, explain, pending_pods};
-use karp_core::model::{Fidelity, Snapshot, VersionFit, condition_is_true};
+use karp_core::model::{Fidelity, Snapshot, VersionFit, condition_is_true, label_key};
+use karp_core::preview::{NodePrices, PriceRange};
 use karp_core::provider::CloudProvider;
 use karp_core::report::{Error, ExitCode};
 use karp_core::sim::{SolveOptions, solve};
+use kubectl_karp_drift::report::DriftReport;
 use kubectl_karp_drift::{AwsAnswer, DriftOptions, drift};
 use serde::Serialize;
 
@@ -43,7 +45,13 @@ struct Status {
     drift: kubectl_karp_drift::report::Summary,
     #[serde(skip_serializing_if = "Option::is_none")]
     karpenter: Option<Controller>,
+    /// Where prices come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prices: Option<String>,
     gaps: Vec<karp_core::model::Gap>,
+    /// When the first drifted NodeClaim may go, where none may now.
+    #[serde(skip)]
+    opens: Option<jiff::Timestamp>,
 }
 
 #[derive(Debug, Serialize)]
@@ -54,6 +62,8 @@ struct Nodes {
     /// Share of the cpu of all nodes that pods ask for, in percent.
     #[serde(skip_serializing_if = "Option::is_none")]
     cpu_asked_percent: Option<i64>,
+    /// US dollars an hour of the nodes of NodePools.
+    price_per_hour: PriceRange,
 }
 
 #[derive(Debug, Serialize)]
@@ -91,18 +101,24 @@ fn screen(cli: &Cli, out: &mut Out<'_>) -> Result<ExitCode, Error> {
     let solution = solve(&snapshot, provider, &SolveOptions::guessed(&snapshot));
     let analyst = Analyst::new(&snapshot, &solution, provider.labels());
     let explanation = explain(&analyst, &pending_pods(&snapshot), Depth::Grouped);
+    // Without asking AWS: what the cluster itself tells.
+    let drift = drift(&snapshot, provider, &AwsAnswer::default(), &DriftOptions::default());
     let status = Status {
         pods: explanation.summary,
-        nodes: nodes(&snapshot),
-        // Without asking AWS: what the cluster itself tells.
-        drift: drift(&snapshot, provider, &AwsAnswer::default(), &DriftOptions::default()).summary,
+        nodes: nodes(&snapshot, provider),
+        drift: drift.summary,
         karpenter: controller(&snapshot),
+        prices: chosen.prices.clone(),
         gaps: snapshot.gaps.clone(),
+        opens: opens(&drift),
     };
     match cli.output.output {
         Format::Json => out.print(&document("Status", &status, false)?),
         Format::Yaml => out.print(&document("Status", &status, true)?),
-        _ => out.print(&status.text(&out.style)),
+        _ => {
+            let clock = |at| clock(at, snapshot.taken_at, &out.time_zone);
+            out.print(&status.text(&out.style, &clock));
+        }
     }
     Ok(if status.pods.yes == status.pods.pods && status.drift.drifted == 0 {
         ExitCode::Done
@@ -111,7 +127,22 @@ fn screen(cli: &Cli, out: &mut Out<'_>) -> Result<ExitCode, Error> {
     })
 }
 
-fn nodes(snapshot: &Snapshot) -> Nodes {
+/// When drifted NodeClaims begin to go, where all of them wait for a budget to open.
+fn opens(drift: &DriftReport) -> Option<jiff::Timestamp> {
+    let drifted = || drift.node_pools.iter().filter(|pool| pool.drifted > pool.never);
+    let closed = drifted().all(|pool| pool.opens.is_none_or(|opens| opens > drift.taken_at));
+    if closed { drifted().filter_map(|pool| pool.opens).min() } else { None }
+}
+
+fn nodes(snapshot: &Snapshot, provider: &dyn CloudProvider) -> Nodes {
+    let mut prices = NodePrices::new(snapshot, provider);
+    let price_per_hour = snapshot
+        .objects
+        .nodes
+        .iter()
+        .filter_map(|node| Some((node.metadata.labels.get(label_key::NODE_POOL)?, &node.metadata.labels)))
+        .map(|(pool, labels)| prices.of(pool, labels))
+        .fold(PriceRange::NOTHING, PriceRange::plus);
     let nodes = &snapshot.objects.nodes;
     let total: i64 = nodes.iter().map(|node| node.status.allocatable.amount("cpu").milli_value()).sum();
     let asked: i64 = snapshot
@@ -126,6 +157,7 @@ fn nodes(snapshot: &Snapshot) -> Nodes {
         count: nodes.len(),
         not_ready: nodes.iter().filter(|node| !condition_is_true(&node.status.conditions, "Ready")).count(),
         cpu_asked_percent: (total > 0).then(|| asked * 100 / total),
+        price_per_hour,
     }
 }
 
@@ -141,7 +173,7 @@ fn controller(snapshot: &Snapshot) -> Option<Controller> {
 }
 
 impl Status {
-    fn text(&self, style: &Style) -> String {
+    fn text(&self, style: &Style, clock: &dyn Fn(jiff::Timestamp) -> String) -> String {
         let pods = &self.pods;
         let mut parts = vec![format!("{} will schedule", pods.yes)];
         for (count, words) in [(pods.no, "will not"), (pods.wait, "wait"), (pods.unknown, "unknown")] {
@@ -150,20 +182,22 @@ impl Status {
             }
         }
         let verdict = match (pods.pods, pods.pods - pods.yes) {
-            (0, _) => style.paint(Label::VerdictOk, "No pod is pending."),
-            (all, 0) => style.paint(Label::VerdictOk, &format!("All {all} pending pods will schedule.")),
-            (all, _) if pods.no > 0 => style
-                .paint(Label::VerdictNo, &format!("{} of {all} pending pods will not schedule.", pods.no)),
+            (0, _) => style.paint(Label::VerdictOk, "No pod is pending"),
+            (all, 0) => style.paint(Label::VerdictOk, &format!("All {all} pending pods will schedule")),
+            (all, _) if pods.no > 0 => {
+                style.paint(Label::VerdictNo, &format!("{} of {all} pending pods will not schedule", pods.no))
+            }
             (all, rest) => {
-                style.paint(Label::Hint, &format!("{rest} of {all} pending pods wait or are unknown."))
+                style.paint(Label::Hint, &format!("{rest} of {all} pending pods wait or are unknown"))
             }
         };
         let drift = &self.drift;
         let drifted = match drift.drifted {
             0 => String::new(),
-            drifted => format!(" {drifted} of {} NodeClaims are drifted.", drift.claims),
+            1 => format!("; 1 of {} NodeClaims is drifted", drift.claims),
+            drifted => format!("; {drifted} of {} NodeClaims are drifted", drift.claims),
         };
-        let mut text = format!("{verdict}{drifted}\n\n");
+        let mut text = format!("{verdict}{drifted}.\n\n");
         let mut line = |name: &str, facts: &str, command: &str| {
             text.push_str(&format!("{name:<10}{facts:<46}{}\n", style.paint(Label::Hint, command)));
         };
@@ -177,17 +211,23 @@ impl Status {
         if let Some(percent) = self.nodes.cpu_asked_percent {
             facts.push_str(&format!("; {percent}% of cpu asked"));
         }
+        let price = &self.nodes.price_per_hour;
+        if let Some(usd) = price.usd.filter(|usd| *usd > 0.0) {
+            let sign = if price.is_ceiling() { style.symbols.at_most } else { "" };
+            facts.push_str(&format!("; {sign}{}", dollars_per_hour(usd)));
+        }
         line("nodes", &facts, "kubectl get nodes");
         if drift.claims > 0 {
             let facts = match (drift.drifted, drift.never) {
                 (0, _) => format!("none of {} NodeClaims", drift.claims),
-                (drifted, 0) => format!("{drifted} of {} NodeClaims", drift.claims),
+                (drifted, 0) => format!("{drifted} drifted"),
                 (drifted, never) => {
                     let roll = if never == 1 { "rolls" } else { "roll" };
-                    format!("{drifted} of {} NodeClaims, {never} never {roll}", drift.claims)
+                    format!("{drifted} drifted, {never} never {roll}")
                 }
             };
-            line("drift", &facts, "kubectl karp drift");
+            let opens = self.opens.map(|opens| format!("; opens {}", clock(opens))).unwrap_or_default();
+            line("drift", &format!("{facts}{opens}"), "kubectl karp drift");
         }
         let facts = match &self.karpenter {
             None => "no Deployment of it found".to_owned(),
@@ -210,6 +250,17 @@ impl Status {
             }
         };
         line("karpenter", &facts, "kubectl karp version");
+        if self.nodes.price_per_hour.usd.is_some_and(|usd| usd > 0.0)
+            && let Some(mut prices) = self.prices.clone()
+        {
+            match self.nodes.price_per_hour.unknown_nodes {
+                0 => {}
+                1 => prices.push_str("; without 1 node of unknown price"),
+                more => prices.push_str(&format!("; without {more} nodes of unknown price")),
+            }
+            let foot = karp_common::term::wrap(style, "prices: ", "  ", &prices);
+            text.push_str(&format!("{}\n", style.paint(Label::Muted, &foot)));
+        }
         if !self.gaps.is_empty() {
             let gaps: Vec<String> =
                 self.gaps.iter().map(|gap| format!("{} ({})", gap.kind, gap.reason)).collect();

@@ -167,3 +167,20 @@ fn a_sibling_of_another_version_is_warned_about() {
     let place = folder.path().join("kubectl-karp-snapshot").display().to_string();
     assert_eq!(stderr.replace(&place, "FILE"), format!("warning: FILE is 0.0.1; this is {own}\n"));
 }
+
+#[test]
+fn the_state_of_two_node_pools() {
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../drift/fixtures/two-node-pools.yaml");
+    let (_, stdout, _) = check(&called("kubectl-karp"), &["--from", fixture]);
+    insta::assert_snapshot!(stdout, @r"
+    No pod is pending; 5 of 6 NodeClaims are drifted.
+
+    pods      none pending                                  kubectl karp explain
+    nodes     6, 0 not Ready; <=$1.7400/h                   kubectl get nodes
+    drift     5 drifted, 1 never rolls                      kubectl karp drift
+    karpenter 1.15.0, 2 replicas, modelled                  kubectl karp version
+    prices: on-demand list us-east-1 2026-07-20 (embedded); spot not known here, so
+      <= its on-demand price
+    not read: daemonsets (none in two-node-pools.yaml)
+    ");
+}

@@ -9,11 +9,12 @@ use compact_str::CompactString;
 
 use super::super::build::launches;
 use super::super::launch::Launch;
+use super::super::node_price::NodePrices;
 use super::super::price::PriceRange;
 use super::super::report::PodName;
 use super::super::settle::{remove_node, settle};
 use super::report::NodeRow;
-use crate::model::{InstanceType, Labels, PriceKind, Snapshot, label_key};
+use crate::model::{Labels, Snapshot, label_key};
 use crate::provider::CloudProvider;
 use crate::sim::pods::is_reschedulable;
 use crate::sim::{Outcome, ReservedMode, SolveOptions, solve};
@@ -48,7 +49,7 @@ pub(super) fn roll(
     for (step, node) in leaving.iter().enumerate() {
         let replacement = replace(&mut snapshot, node, step, provider);
         rolled.homeless.extend(replacement.homeless);
-        let now = price_of(node, provider, &snapshot);
+        let now = NodePrices::new(&snapshot, provider).of(&node.node_pool, &node.labels);
         add(&mut rolled.rows, node, replacement.becomes, now, replacement.price);
     }
     rolled.rows.sort_by(|a, b| {
@@ -126,31 +127,6 @@ fn add(
             price_per_hour_now: now,
             price_per_hour_after: after,
         });
-    }
-}
-
-/// What a live node costs: the offering of its type, zone and capacity type.
-fn price_of(node: &Leaving, provider: &dyn CloudProvider, snapshot: &Snapshot) -> PriceRange {
-    let pool = snapshot.objects.node_pools.iter().find(|pool| pool.metadata.name == node.node_pool);
-    let types = pool.and_then(|pool| provider.instance_types(pool).ok());
-    let instance_type = node.labels.get(label_key::INSTANCE_TYPE);
-    let found =
-        types.as_deref().unwrap_or_default().iter().find(|known| Some(known.name.as_str()) == instance_type);
-    found.map_or(PriceRange::UNKNOWN, |instance_type| price_of_offering(instance_type, &node.labels))
-}
-
-fn price_of_offering(instance_type: &InstanceType, labels: &Labels) -> PriceRange {
-    let (zone, capacity_type) = (labels.get(label_key::ZONE), labels.get(label_key::CAPACITY_TYPE));
-    let offering = instance_type
-        .offerings
-        .iter()
-        .find(|offering| offering.zone() == zone && offering.capacity_type() == capacity_type);
-    match offering {
-        None => PriceRange::UNKNOWN,
-        Some(offering) if offering.price_kind == PriceKind::Reserved => {
-            PriceRange::of_node(0.0, 0.0, PriceKind::Reserved)
-        }
-        Some(offering) => PriceRange::of_node(offering.price, offering.price, offering.price_kind),
     }
 }
 
