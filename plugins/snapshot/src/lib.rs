@@ -19,7 +19,7 @@ use karp_core::provider::aws;
 use karp_core::report::{Error, ExitCode};
 
 use cli::Cli;
-use render::Saved;
+use render::{Saved, object};
 
 /// Stands for stdout.
 const STDOUT: &str = "-";
@@ -70,7 +70,7 @@ pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Erro
     match cli.output.output {
         Format::Json => out.print(&document("SavedSnapshot", &saved, false)?),
         Format::Yaml => out.print(&document("SavedSnapshot", &saved, true)?),
-        Format::Name => out.line(&format!("snapshot/{}", cli.file)),
+        Format::Name => out.line(&object(&cli.file)),
         Format::Table | Format::Wide => out.print(&saved.text()),
     }
     Ok(ExitCode::Done)
@@ -141,7 +141,7 @@ mod tests {
         assert_eq!((code, stderr.as_str()), (ExitCode::Done, ""));
         let stdout = stdout.replace(first, "first.json");
         insta::assert_snapshot!(stdout, @r"
-        snapshot/first.json written: 2 nodes, 35 pods, 1 NodePool, 113 kB
+        first.json written: 2 nodes, 35 pods, 1 NodePool, 113 kB
         left out: Secrets, ConfigMap data, env values
         ");
         assert_eq!(check(&[second, "--from", first]).0, ExitCode::Done);

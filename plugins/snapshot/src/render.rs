@@ -30,6 +30,11 @@ pub(crate) struct Saved {
     gaps: Vec<Gap>,
 }
 
+/// A file as kubectl names objects; a path from the root stays one.
+pub(crate) fn object(file: &str) -> String {
+    if file.starts_with('/') { file.to_owned() } else { format!("snapshot/{file}") }
+}
+
 impl Saved {
     /// The facts about a file.
     pub(crate) fn of(snapshot: &Snapshot, file: &str, bytes: u64, replaced: Option<Replaced>) -> Self {
@@ -59,8 +64,8 @@ impl Saved {
             if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
         };
         let mut text = format!(
-            "snapshot/{} written: {}, {}, {}, {}\n",
-            self.file,
+            "{} written: {}, {}, {}, {}\n",
+            object(&self.file),
             count(self.nodes, "node"),
             count(self.pods, "pod"),
             count(self.node_pools, "NodePool"),
