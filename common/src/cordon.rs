@@ -211,6 +211,12 @@ impl Verb<'_> {
             }
             match self.writer.send(Request::merge_patch(path, patch, self.cli.dry_run == DryRun::Server)) {
                 Reply::Done(_) => return Ok(true),
+                // Whoever may not change this one may not change the others.
+                Reply::Never(message) if message.contains(" is forbidden: ") => {
+                    return Err(Error::unreachable(format!("not allowed to change {object}"))
+                        .cause(message)
+                        .hint("what to grant: docs/rbac-writer.yaml"));
+                }
                 Reply::Never(message) => {
                     return Err(
                         Error::new(ErrorKind::HalfWay, format!("unable to change {object}")).cause(message)
