@@ -16,27 +16,22 @@ mod network;
 mod policy;
 mod pools;
 mod roll;
+#[path = "../live/runner.rs"]
+mod runner;
 mod stage;
 
 use std::process::ExitCode;
 
 use karp_cluster::Servers;
 use karp_cluster::servers::KarpenterServer;
-use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
+use libtest_mimic::{Arguments, Trial};
+use runner::test;
 
 fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads = Some(1);
-    match prepare(&arguments) {
-        Ok(trials) => finish(&libtest_mimic::run(&arguments, trials)),
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(101)
-        }
-    }
+    runner::run(prepare, account::end)
 }
 
-/// Builds what is missing first, so that what this machine lacks is said once and in one line.
+/// Builds what is missing; the tests.
 fn prepare(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
     if !arguments.list {
         Servers::build_or_reuse()?;
@@ -58,22 +53,4 @@ fn tests() -> Vec<Trial> {
         test("policy::the_policy_is_enough_and_nothing_is_too_much", policy::is_enough_and_not_too_much),
         test("controller::launches_and_drifts_as_we_say", controller::launches_and_drifts_as_we_say),
     ]
-}
-
-fn test(name: &str, body: fn(&karp_cluster::ControlPlane) -> anyhow::Result<()>) -> Trial {
-    Trial::test(name, move || outcome(cluster::with(body)))
-}
-
-fn outcome(result: anyhow::Result<()>) -> Result<(), Failed> {
-    result.map_err(|error| Failed::from(format!("{error:#}")))
-}
-
-/// Ends the servers, and fails when one is left.
-fn finish(conclusion: &Conclusion) -> ExitCode {
-    account::end();
-    if let Err(error) = cluster::end(conclusion.has_failed()) {
-        eprintln!("error: {error:#}");
-        return ExitCode::from(101);
-    }
-    conclusion.exit_code()
 }

@@ -1,7 +1,4 @@
 //! Tests against real servers: one executable, one control plane for all of them.
-//!
-//! Not libtest: its statics are never dropped, and the servers must end before the process does. The
-//! tests share one cluster and Karpenter looks at all of it, so they run one after the other.
 #![expect(clippy::print_stderr, reason = "what a test measured goes beside its name")]
 
 mod aws;
@@ -13,6 +10,7 @@ mod one_executable;
 mod patches;
 mod proof;
 mod reader;
+mod runner;
 mod smoke;
 mod workshop;
 
@@ -21,21 +19,14 @@ use std::process::ExitCode;
 
 use karp_cluster::Servers;
 use karp_cluster::servers::{KarpenterServer, Krew};
-use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
+use libtest_mimic::{Arguments, Trial};
+use runner::{outcome, test};
 
 fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads = Some(1);
-    match prepare(&arguments) {
-        Ok(trials) => finish(&libtest_mimic::run(&arguments, trials)),
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(101)
-        }
-    }
+    runner::run(prepare, || ())
 }
 
-/// Builds what is missing first, so that what this machine lacks is said once and in one line.
+/// Builds what is missing; the tests.
 fn prepare(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
     // Answers that were recorded before, compared without any server.
     if let Some(folder) = std::env::var_os("KARP_REPLAY") {
@@ -133,27 +124,10 @@ fn tests() -> Vec<Trial> {
     before.into_iter().chain(drains).chain([aws]).collect()
 }
 
-fn test(name: &str, body: fn(&karp_cluster::ControlPlane) -> anyhow::Result<()>) -> Trial {
-    Trial::test(name, move || outcome(cluster::with(body)))
-}
-
 fn recordings() -> anyhow::Result<Vec<Trial>> {
     let scenarios = proof::all()?;
     let recording = |scenario: proof::Scenario| {
         Trial::test(format!("record::{}", scenario.name), move || outcome(play(&scenario).map(|_| ())))
     };
     Ok(scenarios.into_iter().map(recording).collect())
-}
-
-fn outcome(result: anyhow::Result<()>) -> Result<(), Failed> {
-    result.map_err(|error| Failed::from(format!("{error:#}")))
-}
-
-/// Ends the servers, and fails when one is left.
-fn finish(conclusion: &Conclusion) -> ExitCode {
-    if let Err(error) = cluster::end(conclusion.has_failed()) {
-        eprintln!("error: {error:#}");
-        return ExitCode::from(101);
-    }
-    conclusion.exit_code()
 }
