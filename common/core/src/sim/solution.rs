@@ -1,9 +1,8 @@
 //! What a run of the scheduler yields: the decision for every pod, the NodeClaims it opened, and the state of
 //! the world at the end, from which reasons can be told.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use compact_str::CompactString;
 
@@ -201,8 +200,8 @@ pub struct ExistingNode {
     pub taints: Vec<Taint>,
     /// Labels.
     pub labels: Labels,
-    /// Requirements, tightened by what landed on it; none where nothing did: [`ExistingNode::requirements`].
-    pub tightened: Option<Requirements>,
+    /// [`ExistingNode::requirements`], where pods that landed on it tightened them or somebody asked.
+    pub(super) requirements: OnceLock<Requirements>,
     /// Room left, after DaemonSets still expected.
     pub remaining: ResourceList,
     /// Positions in [`Solution::pods`] of the pods that landed on it.
@@ -210,17 +209,14 @@ pub struct ExistingNode {
 }
 
 impl ExistingNode {
-    /// Requirements after the loop: its labels, tightened by what landed on it.
-    pub fn requirements(&self, profile: &LabelProfile) -> Cow<'_, Requirements> {
-        match &self.tightened {
-            Some(tightened) => Cow::Borrowed(tightened),
-            None => {
-                let mut labels = Requirements::from_labels(&self.labels, profile);
-                let host_name = self.labels.get(label_key::HOSTNAME).filter(|name| !name.is_empty());
-                labels.add(Requirement::allow(label_key::HOSTNAME, [host_name.unwrap_or(&self.name)]));
-                Cow::Owned(labels)
-            }
-        }
+    /// Requirements after the loop: its labels, tightened by what landed on it. Of thousands of nodes few are asked.
+    pub fn requirements(&self, profile: &LabelProfile) -> &Requirements {
+        self.requirements.get_or_init(|| {
+            let mut labels = Requirements::from_labels(&self.labels, profile);
+            let host_name = self.labels.get(label_key::HOSTNAME).filter(|name| !name.is_empty());
+            labels.add(Requirement::allow(label_key::HOSTNAME, [host_name.unwrap_or(&self.name)]));
+            labels
+        })
     }
 }
 

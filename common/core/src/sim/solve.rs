@@ -3,6 +3,7 @@
 //! Mirrors karpenter: pkg/controllers/provisioning/provisioner.go (`Reconcile`, `Schedule`, `Create`).
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use compact_str::CompactString;
 
@@ -297,7 +298,11 @@ fn existing_nodes(scheduler: &Scheduler<'_>, moved: &dyn Fn(&[usize]) -> Vec<usi
             initialized: node.state.is_initialized(),
             taints: node.taints.clone(),
             labels: node.state.labels().clone(),
-            tightened: (!node.pods.is_empty()).then(|| scheduler.interner.unpack_set(node.set)),
+            requirements: if node.pods.is_empty() {
+                OnceLock::new()
+            } else {
+                OnceLock::from(scheduler.interner.unpack_set(node.set))
+            },
             remaining: scheduler.columns.list(&node.remaining, &node.room),
             pods: moved(&node.pods),
         })
