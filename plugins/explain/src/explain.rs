@@ -210,6 +210,7 @@ fn view(
         command_suffix: repeated_flags(arguments),
         prices: chosen.prices.clone(),
         is_overview,
+        namespace: cli.scope.namespace.clone().filter(|_| !cli.scope.all_namespaces),
     }
 }
 

@@ -104,7 +104,13 @@ fn labels_select_pending_pods() {
     exit 1
     "#);
     insta::assert_snapshot!(at_80("spread", "-l app=api"), @r#"
-    No pod is pending.
+    No pending pod is selected.
+
+    not read: daemonsets (none in spread.yaml): DaemonSet overhead is missing
+    exit 0
+    "#);
+    insta::assert_snapshot!(at_80("spread", "-n ml"), @r#"
+    No pod is pending in namespace ml.
 
     not read: daemonsets (none in spread.yaml): DaemonSet overhead is missing
     exit 0

@@ -41,11 +41,7 @@ impl SortBy {
         for group in &mut report.groups {
             group.pods.sort_by(|a, b| self.key(a).cmp(&self.key(b)));
         }
-        let first = |group: &Group| group.pods.first().cloned();
-        report.groups.sort_by(|a, b| match (first(a), first(b)) {
-            (Some(a), Some(b)) => self.key(&a).cmp(&self.key(&b)),
-            (a, b) => a.is_none().cmp(&b.is_none()),
-        });
+        report.groups.sort_by(|a, b| self.first(a).cmp(&self.first(b)));
     }
 
     /// All pods of these groups in order, where groups do not matter.
@@ -57,12 +53,16 @@ impl SortBy {
         pods
     }
 
+    /// The key of a group's first pod.
+    fn first(self, group: &Group) -> Option<Key<'_>> {
+        group.pods.first().map(|pod| self.key(pod))
+    }
+
     fn key(self, pod: &PodName) -> Key<'_> {
-        let age = Reverse(pod.age_seconds);
         match self {
             SortBy::Name => (Reverse(None), &pod.name, &pod.namespace),
             SortBy::Namespace | SortBy::Pods => (Reverse(None), &pod.namespace, &pod.name),
-            SortBy::Age => (age, &pod.namespace, &pod.name),
+            SortBy::Age => (Reverse(pod.age_seconds), &pod.namespace, &pod.name),
         }
     }
 }

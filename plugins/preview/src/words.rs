@@ -20,7 +20,8 @@ pub(crate) fn verdict(preview: &Preview, at_most: &str) -> String {
         return sentence;
     }
     if summary.pods == 0 {
-        return "No pod is pending.".to_owned();
+        let some_left_out = preview.uncertain.iter().any(|word| word == "selected");
+        return if some_left_out { "No pending pod is selected." } else { "No pod is pending." }.to_owned();
     }
     let stay = match summary.pending {
         0 => String::new(),

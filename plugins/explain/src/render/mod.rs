@@ -36,12 +36,18 @@ pub(crate) struct View {
     pub(crate) prices: Option<String>,
     /// Whether all pending pods were asked for.
     pub(crate) is_overview: bool,
+    /// Whose pods were asked for; none = those of all namespaces.
+    pub(crate) namespace: Option<String>,
 }
 
 /// The whole screen.
 pub(crate) fn table(report: &Explanation, view: &View, style: &Style) -> String {
     let text = match report.groups.as_slice() {
-        [] => "No pod is pending.\n".to_owned(),
+        [] if !view.is_overview => "No pending pod is selected.\n".to_owned(),
+        [] => match &view.namespace {
+            Some(namespace) => format!("No pod is pending in namespace {namespace}.\n"),
+            None => "No pod is pending.\n".to_owned(),
+        },
         [only] if !view.is_overview => single::single(only, view, style),
         _ => grouped::grouped(report, view, style),
     };
