@@ -10,7 +10,7 @@ use crate::in_package;
 
 /// All that karp-core may be built from: data structures, text, serde. Nothing that reads a clock, a file, a
 /// socket or an environment.
-const CORE_DEPENDENCIES: [&str; 28] = [
+const CORE_DEPENDENCIES: [&str; 27] = [
     "castaway",
     "cfg-if",
     "compact_str",
@@ -31,7 +31,6 @@ const CORE_DEPENDENCIES: [&str; 28] = [
     "serde_core",
     "serde_derive",
     "serde_json",
-    "serde_path_to_error",
     "smallvec",
     "static_assertions",
     "syn",

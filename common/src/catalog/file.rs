@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use karp_core::model::Catalog;
+use karp_core::model::{Catalog, from_json};
 use karp_core::provider::KwokProvider;
 
 use super::CatalogError;
@@ -46,9 +46,11 @@ pub fn load_instance_types(path: &Path) -> Result<InstanceTypesFile, CatalogErro
 /// # Errors
 /// The field that is wrong, in words.
 pub fn read_catalog(json: &[u8]) -> Result<Catalog, String> {
-    let mut reader = serde_json::Deserializer::from_slice(json);
-    let catalog: Result<Catalog, _> = serde_path_to_error::deserialize(&mut reader);
-    let mut catalog = catalog.map_err(|cause| format!("field {}: {}", cause.path(), cause.inner()))?;
+    let json = std::str::from_utf8(json).map_err(|_| "bytes that are no UTF-8".to_owned())?;
+    let mut catalog: Catalog = from_json(json).map_err(|wrong| match wrong.path.0[..] {
+        [] => wrong.message,
+        _ => format!("field {}: {}", wrong.path, wrong.message),
+    })?;
     let identity = (catalog.api_version.as_str(), catalog.kind.as_str());
     if identity != (Catalog::API_VERSION, Catalog::KIND) {
         let (version, kind) = (Catalog::API_VERSION, Catalog::KIND);

@@ -144,8 +144,10 @@ impl Plugin {
             return Err(format!("exec plugin {name}: {last}"));
         }
         let stdout = String::from_utf8_lossy(&output.stdout);
-        let parsed: Option<ExecCredential> =
-            serde_json::from_str(&stdout).ok().or_else(|| serde_saphyr::from_str(&stdout).ok());
+        let json = || crate::decode::yaml_to_json(&stdout).ok();
+        let parsed: Option<ExecCredential> = serde_json::from_str(&stdout)
+            .ok()
+            .or_else(|| json().and_then(|json| serde_json::from_str(&json).ok()));
         let credential = parsed.and_then(|parsed| parsed.status);
         credential.ok_or_else(|| format!("exec plugin {name}: its answer is no ExecCredential with a status"))
     }

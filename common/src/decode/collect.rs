@@ -14,6 +14,7 @@ use super::check::{self, Misspelt};
 use super::controller::ControllerDeployment;
 use super::item::{Head, Item, ItemDecoder, Syntax};
 use super::pod::KnownSpecs;
+use super::yaml_json::yaml_to_json;
 use super::{Decoded, Recorded, cut_ahead, json, locate, yaml};
 
 /// API version of our own documents.
@@ -118,8 +119,7 @@ impl<'p> Collector<'p> {
         if (group, kind) == ("apps", "Deployment") && item.text.contains("karpenter") {
             self.decoded.controllers.extend(ControllerDeployment::from_item(item)?);
         }
-        let karpenter = group == "karpenter.sh" || group == "karpenter.k8s.aws";
-        let mut decoder = ItemDecoder { item: *item, note_unknown: karpenter, unknown: Vec::new() };
+        let mut decoder = ItemDecoder { item: *item, unknown: Vec::new() };
         if !self.decoded.objects.decode_one(group, kind, &mut decoder)? {
             self.decoded.ignored += 1;
         }
@@ -425,10 +425,11 @@ fn begins_with_metadata(text: &str) -> bool {
 /// Items of a typed list (`PodList`) do not repeat what they are.
 fn head_of_items(list: &str, syntax: Syntax) -> Option<Head> {
     // The list is open: its items come next.
-    let head: Head = match syntax {
-        Syntax::Json => serde_json::from_str(&format!("{list}[]}}")).ok()?,
-        Syntax::Yaml => serde_saphyr::from_str(list).ok()?,
+    let json = match syntax {
+        Syntax::Json => format!("{list}[]}}"),
+        Syntax::Yaml => yaml_to_json(list).ok()?,
     };
+    let head: Head = serde_json::from_str(&json).ok()?;
     let kind = head.kind.as_deref()?.strip_suffix("List")?.to_owned();
     (!kind.is_empty()).then_some(Head { kind: Some(kind), ..head })
 }
@@ -461,7 +462,7 @@ fn plain_path(path: &str) -> String {
 
 /// The error of a misspelt word, with the line it stands on and what was probably meant.
 fn misspelt_error(item: &Item<'_>, misspelt: &Misspelt) -> Error {
-    let place = locate::locate(item, &misspelt.path);
+    let place = locate::locate(item, &locate::path(&misspelt.path));
     let line = place.map_or(item.line, |place| place.line);
     let meant = nearest(&misspelt.word, misspelt.allowed);
     let object = item.described();

@@ -13,6 +13,7 @@ use karp_core::report::Error;
 use serde::Deserialize;
 
 use super::item::Item;
+use super::yaml_json::yaml_to_json;
 
 /// A Deployment as far as it tells how the controller runs.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -257,7 +258,7 @@ fn default_constraints(text: &str) -> Option<Vec<TopologySpreadConstraint>> {
     struct Spread {
         default_constraints: Vec<TopologySpreadConstraint>,
     }
-    let config: Config = serde_saphyr::from_str(text).ok()?;
+    let config: Config = serde_json::from_str(&yaml_to_json(text).ok()?).ok()?;
     Some(config.pod_topology_spread.default_constraints)
 }
 

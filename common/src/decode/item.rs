@@ -1,17 +1,20 @@
 //! One object as text: where it came from, and how it becomes a typed value.
 //!
-//! Text is decoded straight into the model types, never through a generic tree: that costs a third of the time.
-//! Only where this fails is the text read a second time as a tree without its nulls (the API accepts
-//! `values: null` where our lists do not), and a third time to find the path of what is wrong.
+//! JSON is decoded straight into the model types, never through a generic tree: that costs a third of the time. YAML
+//! becomes JSON first, as kubectl does it: so each type is compiled for one reader alone, which is a third of an
+//! executable. Only where decoding fails is the text read a second time as a tree without its nulls (the API accepts
+//! `values: null` where our lists do not); what is wrong is found by where the reader stopped.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use karp_core::model::{Object, ObjectDecoder};
+use karp_core::model::{JsonPath, Object, ObjectDecoder, path_of_error, plain_message};
 use karp_core::report::Error;
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::locate::{Place, locate};
+use super::yaml_json::yaml_to_json;
 
 /// How an item is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,10 +114,11 @@ impl<'de> Visitor<'de> for HeadVisitor<'_> {
     }
 }
 
-/// Name and namespace, for messages.
+/// Kind, name and namespace, for messages.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Named {
+    kind: String,
     metadata: NamedMeta,
 }
 
@@ -127,9 +131,8 @@ struct NamedMeta {
 }
 
 /// Why a text is not what it should be.
-#[derive(Default)]
-pub(super) struct Failure {
-    path: String,
+struct Failure {
+    path: JsonPath,
     line: usize,
     column: usize,
     message: String,
@@ -153,113 +156,92 @@ impl Item<'_> {
 
     /// The object as a value of a type.
     pub(super) fn decode<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        self.read(false).map(|(value, _)| value)
+        self.read(|text| serde_json::from_str(text))
     }
 
     /// The same, with the paths of the fields that the type does not know.
-    pub(super) fn decode_noting_unknown<T: DeserializeOwned>(&self) -> Result<(T, Vec<String>), Error> {
-        self.read(true)
+    fn decode_noting_unknown<T: DeserializeOwned>(&self) -> Result<(T, Vec<String>), Error> {
+        self.read(|text| {
+            let mut unknown = Vec::new();
+            let mut note = |path: serde_ignored::Path<'_>| unknown.push(path.to_string());
+            let mut deserializer = serde_json::Deserializer::from_str(text);
+            let value = serde_ignored::deserialize(&mut deserializer, &mut note)?;
+            deserializer.end()?;
+            Ok((value, unknown))
+        })
     }
 
-    /// JSON goes straight into the type; all else goes the slow way, which is compiled once per type.
-    fn read<T: DeserializeOwned>(&self, note_unknown: bool) -> Result<(T, Vec<String>), Error> {
+    /// What `make` makes of the text as JSON. All that is done for each type is here.
+    fn read<T>(&self, make: impl Fn(&str) -> serde_json::Result<T>) -> Result<T, Error> {
         if self.syntax == Syntax::Json
-            && !note_unknown
-            && let Ok(value) = serde_json::from_str(self.text)
+            && let Ok(value) = make(self.text)
         {
-            return Ok((value, Vec::new()));
+            return Ok(value);
         }
         let mut value = None;
-        let mut make =
-            |deserializer: &mut dyn erased_serde::Deserializer<'_>| -> Result<(), erased_serde::Error> {
-                value = Some(T::deserialize(deserializer)?);
-                Ok(())
-            };
-        let unknown = match self.read_slowly(note_unknown, &mut make) {
-            Ok(unknown) => unknown,
-            Err(failure) => {
-                self.without_nulls(note_unknown, &mut make).ok_or_else(|| self.error(&failure))?
-            }
-        };
-        let missing = || Failure { message: "nothing to read".to_owned(), ..Failure::default() };
-        value.map(|value| (value, unknown)).ok_or_else(|| self.error(&missing()))
+        let read = self.read_slowly(&mut |text| {
+            value = Some(make(text)?);
+            Ok(())
+        });
+        match (read, value) {
+            (Ok(()), Some(value)) => Ok(value),
+            (Err(failure), _) => Err(self.error(&failure)),
+            (Ok(()), None) => Err(self.error(&Failure::of_the_whole("nothing to read"))),
+        }
     }
 
-    /// Reads with paths of errors, and of unknown fields where they are asked for.
-    fn read_slowly(&self, note_unknown: bool, make: &mut Make<'_>) -> Result<Vec<String>, Failure> {
-        let mut found = Found::default();
-        match self.syntax {
-            Syntax::Json => {
-                let mut deserializer = serde_json::Deserializer::from_str(self.text);
-                let result = with_paths(&mut deserializer, note_unknown, make, &mut found);
-                let result = result.and_then(|()| deserializer.end().map_err(|error| error.to_string()));
-                result.map_err(|message| self.failure(found.path, message))?;
-            }
-            Syntax::Yaml => {
-                let mut read = Ok(());
-                let result = serde_saphyr::with_deserializer_from_str_with_options(
-                    self.text,
-                    yaml_options(),
-                    |deserializer| {
-                        read = with_paths(deserializer, note_unknown, make, &mut found);
-                        Ok(())
-                    },
-                );
-                // What went wrong first counts, not that something was left over because of it.
-                let result = read.and(result.map_err(|error| error.to_string()));
-                result.map_err(|message| self.failure(found.path, message))?;
-            }
+    /// Reads, or tells what is wrong; nulls may be missing.
+    fn read_slowly(&self, make: &mut Make<'_>) -> Result<(), Failure> {
+        let json = self.json()?;
+        let Err(error) = make(&json) else { return Ok(()) };
+        if without_nulls(&json).is_some_and(|json| make(&json).is_ok()) {
+            return Ok(());
         }
-        Ok(found.unknown)
+        Err(self.failure(&json, error, make))
     }
 
-    /// Reads the text as a tree, drops every null, and makes the value from what is left.
-    fn without_nulls(&self, note_unknown: bool, make: &mut Make<'_>) -> Option<Vec<String>> {
-        let mut tree: serde_json::Value = match self.syntax {
-            Syntax::Json => serde_json::from_str(self.text).ok()?,
-            Syntax::Yaml => serde_saphyr::from_str_with_options(self.text, yaml_options()).ok()?,
-        };
-        if !drop_nulls(&mut tree) {
-            return None;
+    /// The object as JSON.
+    fn json(&self) -> Result<Cow<'_, str>, Failure> {
+        if self.syntax == Syntax::Json {
+            return Ok(Cow::Borrowed(self.text));
         }
-        let mut found = Found::default();
-        with_paths(tree, note_unknown, make, &mut found).ok()?;
-        Some(found.unknown)
+        let json = yaml_to_json(self.text).map_err(|broken| Failure {
+            path: broken.path,
+            line: broken.line,
+            column: broken.column,
+            message: broken.message,
+        })?;
+        if json.starts_with('{') {
+            return Ok(Cow::Owned(json));
+        }
+        let mut failure = Failure::of_the_whole("expected a map, `key: value`");
+        (failure.line, failure.column) = self.locate(&failure.path);
+        Err(failure)
     }
 
-    /// Where and what a failure is: the parser tells the place of broken syntax, the path that of a wrong value.
-    fn failure(&self, path: String, message: String) -> Failure {
-        let broken = match self.syntax {
-            Syntax::Json => serde_json::from_str::<IgnoredAny>(self.text)
-                .err()
-                .map(|error| (error.line(), error.column(), plain_json_message(&error.to_string()))),
-            Syntax::Yaml => serde_saphyr::from_str_with_options::<IgnoredAny>(self.text, yaml_options())
-                .err()
-                .map(|error| {
-                    let error = error.without_snippet();
-                    let place = error.location();
-                    let (line, column) =
-                        place.map_or((0, 0), |place| (place.line() as usize, place.column() as usize));
-                    (line, column, plain_yaml_message(&error.to_string()))
-                }),
-        };
-        if let Some((line, column, message)) = broken {
-            return Failure { path, line, column, message };
+    /// Where and what a failure is. Broken syntax counts, wherever it is, before values that are wrong.
+    fn failure(&self, json: &str, error: serde_json::Error, make: &mut Make<'_>) -> Failure {
+        if let Err(broken) = serde_json::from_str::<IgnoredAny>(json) {
+            let path = path_of_error(json, &broken, &mut |_| None);
+            let message = plain_message(&broken);
+            return Failure { path, line: broken.line(), column: broken.column(), message };
         }
-        let message = match self.syntax {
-            Syntax::Json => plain_json_message(&message),
-            Syntax::Yaml => plain_yaml_message(&message),
-        };
-        let place = locate(self, &path);
-        let (line, column) = place.map_or((0, 0), |place| (place.line + 1 - self.line, place.column));
-        Failure { path, line, column, message }
+        let path = path_of_error(json, &error, &mut |part| make(part).err());
+        let (line, column) = self.locate(&path);
+        Failure { path, line, column, message: plain_message(&error) }
+    }
+
+    /// Line within the item and column of the value at a path; zeros where it is none that stands in one place.
+    fn locate(&self, path: &JsonPath) -> (usize, usize) {
+        locate(self, path).map_or((0, 0), |place| (place.line + 1 - self.line, place.column))
     }
 
     /// The error of a failure, naming file, line, object and field.
     fn error(&self, failure: &Failure) -> Error {
         let line = failure.line.max(1);
         let place = Place { line: self.line + line - 1, column: failure.column.max(1), width: 1 };
-        let field = if failure.path.is_empty() { String::new() } else { format!("{}: ", failure.path) };
+        let field = failure.path.to_string();
+        let field = if field.is_empty() { field } else { format!("{field}: ") };
         let object = self.described();
         let object = if object.is_empty() { object } else { format!("{object} ") };
         let object =
@@ -268,6 +250,10 @@ impl Item<'_> {
             Error::usage(format!("{}:{}: {object}{field}{}", self.file, place.line, failure.message));
         if failure.line > 0 {
             error.excerpt = self.excerpt(place, "");
+        }
+        let takes_text = failure.message.ends_with("expected a string");
+        if takes_text && self.syntax == Syntax::Yaml && !failure.message.contains("map") {
+            error = error.hint("in YAML numbers, yes, no and the like are text only in quotes");
         }
         error
     }
@@ -280,19 +266,9 @@ impl Item<'_> {
 
     /// `nodepool/spot`, `pod/web-1 -n shop`; empty where the text does not say.
     pub(super) fn described(&self) -> String {
-        let quiet = |item: &Self| -> Option<(Head, Named)> {
-            match item.syntax {
-                Syntax::Json => {
-                    Some((serde_json::from_str(item.text).ok()?, serde_json::from_str(item.text).ok()?))
-                }
-                Syntax::Yaml => Some((
-                    serde_saphyr::from_str_with_options(item.text, yaml_options()).ok()?,
-                    serde_saphyr::from_str_with_options(item.text, yaml_options()).ok()?,
-                )),
-            }
-        };
-        let Some((head, Named { metadata })) = quiet(self) else { return String::new() };
-        let kind = head.kind.unwrap_or_default().to_lowercase();
+        let named = self.json().ok().and_then(|json| serde_json::from_str(&json).ok());
+        let Some(Named { kind, metadata }) = named else { return String::new() };
+        let kind = kind.to_lowercase();
         let name = if metadata.name.is_empty() { metadata.generate_name } else { metadata.name };
         if kind.is_empty() || name.is_empty() {
             return String::new();
@@ -303,20 +279,18 @@ impl Item<'_> {
     }
 }
 
-/// Decodes an item and notes unknown fields when asked to.
+/// Decodes an item; of Karpenter's objects also notes unknown fields.
 pub(super) struct ItemDecoder<'a> {
     /// The item.
     pub(super) item: Item<'a>,
-    /// Whether to look for unknown fields.
-    pub(super) note_unknown: bool,
-    /// Paths found.
+    /// Paths of unknown fields found.
     pub(super) unknown: Vec<String>,
 }
 
 impl ObjectDecoder for ItemDecoder<'_> {
     type Error = Error;
     fn decode<T: Object>(&mut self) -> Result<T, Error> {
-        if !self.note_unknown {
+        if !T::OF_KARPENTER {
             return self.item.decode();
         }
         let (value, unknown) = self.item.decode_noting_unknown()?;
@@ -325,56 +299,19 @@ impl ObjectDecoder for ItemDecoder<'_> {
     }
 }
 
-/// Makes a value from a deserializer whose type is not known here: so that readers, which are many, and types, which
-/// are many too, are not compiled in every combination.
-type Make<'m> = dyn FnMut(&mut dyn erased_serde::Deserializer<'_>) -> Result<(), erased_serde::Error> + 'm;
+/// Decodes a text and keeps the value, whose type is not known here.
+type Make<'m> = dyn FnMut(&str) -> serde_json::Result<()> + 'm;
 
-/// What was seen on the way.
-#[derive(Default)]
-struct Found {
-    /// Where reading stopped.
-    path: String,
-    /// Fields that the type does not know.
-    unknown: Vec<String>,
-}
-
-/// Deserializes with the path of an error; with `note_unknown` also collects ignored fields.
-fn with_paths<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-    note_unknown: bool,
-    make: &mut Make<'_>,
-    found: &mut Found,
-) -> Result<(), String> {
-    let mut track = serde_path_to_error::Track::new();
-    let deserializer = serde_path_to_error::Deserializer::new(deserializer, &mut track);
-    let result = if note_unknown {
-        let mut note = |path: serde_ignored::Path<'_>| found.unknown.push(path.to_string());
-        let deserializer = serde_ignored::Deserializer::new(deserializer, &mut note);
-        make(&mut <dyn erased_serde::Deserializer<'_>>::erase(deserializer))
-    } else {
-        make(&mut <dyn erased_serde::Deserializer<'_>>::erase(deserializer))
-    };
-    result.map_err(|error| {
-        found.path = path_text(&track.path());
-        error.to_string()
-    })
-}
-
-/// How YAML is read everywhere: kubectl's YAML 1.1 for octals, no size limit on files that the user names, but a
-/// limit on what aliases may blow up.
-pub(super) fn yaml_options() -> serde_saphyr::Options {
-    serde_saphyr::options! {
-        budget: None,
-        legacy_octal_numbers: true,
-        with_snippet: false,
+impl Failure {
+    fn of_the_whole(message: &str) -> Self {
+        Self { path: JsonPath::default(), line: 0, column: 0, message: message.to_owned() }
     }
 }
 
-/// A path as Kubernetes prints it: `spec.template.spec.requirements[2].operator`.
-fn path_text(path: &serde_path_to_error::Path) -> String {
-    let text = path.to_string();
-    let text = text.strip_suffix(".?").or_else(|| text.strip_suffix('?')).unwrap_or(&text);
-    if text == "." { String::new() } else { text.to_owned() }
+/// The same JSON without its nulls; none where there are none.
+fn without_nulls(json: &str) -> Option<String> {
+    let mut tree = serde_json::from_str(json).ok()?;
+    drop_nulls(&mut tree).then(|| tree.to_string())
 }
 
 /// Removes nulls from maps and lists; whether there was any.
@@ -393,24 +330,6 @@ fn drop_nulls(tree: &mut serde_json::Value) -> bool {
             list.iter_mut().fold(dropped, |any, value| drop_nulls(value) | any)
         }
         _ => false,
-    }
-}
-
-/// The message of a JSON error without the place, which is printed in front.
-fn plain_json_message(text: &str) -> String {
-    text.split(" at line ").next().unwrap_or(text).to_owned()
-}
-
-/// The message of a YAML error without the place, which is printed in front.
-fn plain_yaml_message(text: &str) -> String {
-    let first = text.lines().next().unwrap_or(text);
-    let first = first.strip_prefix("error: ").unwrap_or(first);
-    if first.contains("expected mapping start") {
-        return "expected a map, `key: value`".to_owned();
-    }
-    match first.strip_prefix("line ").and_then(|rest| rest.split_once(": ")) {
-        Some((_, message)) => message.to_owned(),
-        None => first.split(" at line ").next().unwrap_or(first).to_owned(),
     }
 }
 

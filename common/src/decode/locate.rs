@@ -1,8 +1,10 @@
 //! Where in a file a field stands, and the excerpt that shows it.
 
+use karp_core::model::{JsonPath, Step};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::item::{Item, yaml_options};
+use super::item::Item;
+use super::yaml_json::yaml_options;
 
 /// Longest part of a line that an excerpt shows, in characters.
 const EXCERPT_WIDTH: usize = 72;
@@ -38,34 +40,24 @@ impl Place {
     }
 }
 
-/// One step into a value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
-    /// A field.
-    Field(String),
-    /// An element.
-    Index(usize),
-}
-
 /// The steps of a printed path, `spec.taints[0].effect`.
-pub(super) fn steps(path: &str) -> Vec<Step> {
+pub(super) fn path(printed: &str) -> JsonPath {
     let mut steps = Vec::new();
-    for part in path.split('.') {
+    for part in printed.split('.') {
         let mut pieces = part.split('[');
         if let Some(field) = pieces.next().filter(|field| !field.is_empty()) {
             steps.push(Step::Field(field.to_owned()));
         }
         steps.extend(pieces.filter_map(|piece| piece.trim_end_matches(']').parse().ok()).map(Step::Index));
     }
-    steps
+    JsonPath(steps)
 }
 
 /// Where the value at a path stands in the file of the item; JSON is read as the YAML it is.
-pub(super) fn locate(item: &Item<'_>, path: &str) -> Option<Place> {
-    let steps = steps(path);
+pub(super) fn locate(item: &Item<'_>, path: &JsonPath) -> Option<Place> {
     let found =
         serde_saphyr::with_deserializer_from_str_with_options(item.text, yaml_options(), |deserializer| {
-            Descend { steps: &steps }.deserialize(deserializer)
+            Descend { steps: &path.0 }.deserialize(deserializer)
         })
         .ok()
         .flatten()?;

@@ -20,6 +20,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod yaml;
+mod yaml_json;
 
 use std::io::Read;
 
@@ -29,6 +30,7 @@ use karp_core::report::Error;
 pub use collect::Counts;
 pub use controller::{ControllerDeployment, parse_settings};
 pub use source::STDIN;
+pub use yaml_json::{BrokenYaml, yaml_to_json};
 
 /// Largest single object: etcd holds 1.5 MiB, so anything near this is no object.
 const MAX_OBJECT_BYTES: usize = 64 << 20;

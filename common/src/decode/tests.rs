@@ -142,6 +142,14 @@ fn wrong_types_are_shown() {
     1 | "x"},"spec":{"containers":[{"name": 3}]}}
       |                                     ^
     "#);
+    // Formerly text; kubectl never took it for such.
+    insta::assert_snapshot!(error("pod.yaml", "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  labels:\n    app.kubernetes.io/version: 1.10\n"), @r#"
+    error: pod.yaml:6: pod/a metadata.labels.app.kubernetes.io/version: invalid type: floating point `1.1`, expected a string
+      |
+    6 |     app.kubernetes.io/version: 1.10
+      |                                ^
+    hint: in YAML numbers, yes, no and the like are text only in quotes
+    "#);
     insta::assert_snapshot!(error("bad.yaml", "apiVersion: v1\nkind: Pod\nmetadata: [\n"), @r"
     error: bad.yaml:3: metadata: unclosed bracket '['
       |

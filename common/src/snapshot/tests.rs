@@ -54,8 +54,8 @@ fn nothing_private_is_written() {
 #[test]
 fn the_moment() {
     let recorded = "apiVersion: karp/v1\nkind: Snapshot\ntakenAt: 2026-01-01T00:00:00Z\nitems: []\n";
-    let dump = "apiVersion: v1\nkind: Node\nmetadata: {name: n, creationTimestamp: 2026-02-02T00:00:00Z, deletionTimestamp: 2030-01-01T00:00:00Z}\n";
-    let empty = "apiVersion: v1\nkind: Node\nmetadata: {name: n}\n";
+    let dump = "apiVersion: v1\nkind: Node\nmetadata: {name: node, creationTimestamp: 2026-02-02T00:00:00Z, deletionTimestamp: 2030-01-01T00:00:00Z}\n";
+    let empty = "apiVersion: v1\nkind: Node\nmetadata: {name: node}\n";
     let at = Some("2026-03-03T00:00:00Z".parse::<Timestamp>().unwrap());
     for (text, at, taken_at, source, warned) in [
         (recorded, None, "2026-01-01T00:00:00Z", TakenAtSource::Recorded, false),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use compact_str::CompactString;
+use karp_common::decode::yaml_to_json;
 use karp_core::drain::{DrainOptions, DrainPlan, staleness};
 use karp_core::report::Error;
 use serde_json::Value;
@@ -27,7 +28,8 @@ pub(crate) fn read(path: &Path) -> Result<Saved, Error> {
             .hint("kubectl karp drain NODE --dry-run=client -o yaml > plan.yaml")
     };
     let text = std::fs::read_to_string(path).map_err(|error| wrong("cannot be read").cause(error))?;
-    let value: Value = serde_saphyr::from_str(&text).map_err(|error| wrong("is no YAML").cause(error))?;
+    let json = yaml_to_json(&text).map_err(|error| wrong("is no YAML").cause(error))?;
+    let value: Value = serde_json::from_str(&json).map_err(|error| wrong("is no YAML").cause(error))?;
     if value["kind"] != "DrainPlan" || value["apiVersion"] != "karp/v1" {
         return Err(wrong("is no plan of a drain (kind: DrainPlan)"));
     }

@@ -116,6 +116,8 @@ impl MetadataPlace for Arc<ObjectMeta> {
 
 /// An object with metadata.
 pub trait Object: Serialize + DeserializeOwned {
+    /// Whether it is one of Karpenter's own kinds, in which a field that nobody knows matters.
+    const OF_KARPENTER: bool;
     /// Kind, `Pod`.
     fn kind(&self) -> &str;
     /// API version, `apps/v1`.
@@ -129,6 +131,7 @@ pub trait Object: Serialize + DeserializeOwned {
 macro_rules! impl_object {
     ($($type:ty)*) => {$(
         impl Object for $type {
+            const OF_KARPENTER: bool = false;
             fn kind(&self) -> &str {
                 &self.kind
             }
@@ -218,6 +221,7 @@ macro_rules! objects {
         pub const KINDS: &[(&str, &str, &str, &str)] = &[$(($group, $version, $kind, $plural),)*];
 
         $(impl Object for $type {
+            const OF_KARPENTER: bool = matches!($group.as_bytes(), b"karpenter.sh" | b"karpenter.k8s.aws");
             fn kind(&self) -> &str {
                 $kind
             }

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::{CloudProvider, InstanceTypesError};
 use crate::model::{
     InstanceType, LabelProfile, NodeClassReference, NodePool, Offering, Overhead, PriceKind, Quantity,
-    Requirement, RequirementSpec, Requirements, ResourceList, label_key, resource_name,
+    Requirement, RequirementSpec, Requirements, ResourceList, from_json, label_key, resource_name,
 };
 
 /// API group of its NodeClass, and the restricted label domain.
@@ -203,13 +203,10 @@ fn decode(position: usize, value: serde_json::Value) -> Result<Entry, KwokTypesE
         let message = "is not an object".to_owned();
         return Err(KwokTypesError::Entry { entry: entry_name, field: "entry".to_owned(), message });
     }
-    let entry: Entry = serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = error.path().to_string();
-        KwokTypesError::Entry {
-            entry: entry_name,
-            field: if path == "." { "entry".to_owned() } else { path },
-            message: error.into_inner().to_string(),
-        }
+    let entry: Entry = from_json(&value.to_string()).map_err(|wrong| {
+        let path = wrong.path.to_string();
+        let field = if path.is_empty() { "entry".to_owned() } else { path };
+        KwokTypesError::Entry { entry: entry_name, field, message: wrong.message }
     })?;
     if entry.name.is_empty() {
         return Err(KwokTypesError::Entry {
