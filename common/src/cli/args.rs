@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use karp_core::report::Error;
 
 use crate::cluster::{ClusterOptions, current_namespace};
-use crate::complete::{Names, Object};
-use crate::snapshot::{Input, SnapshotOptions};
+use crate::complete::{FilesReader, Names, Object};
+use crate::snapshot::{Input, SnapshotOptions, read};
 use crate::term::{ColorChoice, Format, Out};
 
 /// Which cluster, and as whom: kubectl's own flags.
@@ -86,7 +86,7 @@ pub struct ScopeFlags {
 #[command(next_help_heading = "Input")]
 pub struct SourceFlags {
     /// Read a snapshot, dump or folder instead of the cluster (- is stdin)
-    #[arg(long, global = true, value_name = "FILE", add = Names::files())]
+    #[arg(long, global = true, value_name = "FILE", add = Names::files(), add = FilesReader(read))]
     pub from: Vec<String>,
     /// Add objects that are not applied (- is stdin)
     #[arg(short, long, global = true, value_name = "FILE", add = Names::files())]

@@ -21,6 +21,7 @@ use jiff::Timestamp;
 use crate::term::Out;
 
 pub use names::{Names, Object};
+pub use source::FilesReader;
 use source::Source;
 
 /// The first word that asks for completion instead of an answer.

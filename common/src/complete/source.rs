@@ -3,23 +3,32 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
+use clap::builder::ArgExt;
 use clap::{ArgMatches, FromArgMatches};
 use jiff::Timestamp;
 use karp_core::model::Snapshot;
+use karp_core::report::Error;
 
 use super::Object;
 use crate::cli::ClusterFlags;
 use crate::cluster::{self, ClusterOptions};
-use crate::snapshot::{Input, SnapshotOptions, read};
+use crate::snapshot::{Input, SnapshotOptions};
 use crate::term::{Out, Style};
 
 /// How long whoever pressed Tab waits at most.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How what `--from` names is read. It comes with the flag: a verb without one links no decoder.
+#[derive(Debug, Clone, Copy)]
+pub struct FilesReader(pub fn(&Input, &mut Out<'_>) -> Result<Snapshot, Error>);
+
+impl ArgExt for FilesReader {}
+
 /// Where names come from.
 pub(super) struct Source {
     cluster: ClusterOptions,
     from: Vec<String>,
+    reader: Option<FilesReader>,
     now: Timestamp,
 }
 
@@ -34,7 +43,9 @@ impl Source {
         cluster.request_timeout.get_or_insert(Some(PATIENCE));
         let from = matches.try_get_many::<String>("from").ok().flatten();
         let from = from.map(|values| values.cloned().collect()).unwrap_or_default();
-        Source { cluster, from, now }
+        let flag = command.get_arguments().find(|argument| argument.get_id() == "from");
+        let reader = flag.and_then(|flag| flag.get::<FilesReader>()).copied();
+        Source { cluster, from, reader, now }
     }
 
     /// Names of an object with what to say about each; none where they cannot be had.
@@ -62,6 +73,7 @@ impl Source {
             cluster: self.cluster.clone(),
             options: SnapshotOptions::default(),
         };
+        let FilesReader(read) = self.reader?;
         read(&input, &mut quiet).ok()
     }
 }

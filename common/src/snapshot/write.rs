@@ -80,7 +80,7 @@ pub fn write(snapshot: &Snapshot, packing: Packing, writer: impl Write) -> Resul
     }
 }
 
-fn write_text(snapshot: &Snapshot, writer: &mut impl Write) -> std::io::Result<()> {
+fn write_text(snapshot: &Snapshot, writer: &mut dyn Write) -> std::io::Result<()> {
     let head = Head {
         api_version: "karp/v1",
         kind: "Snapshot",
@@ -100,13 +100,13 @@ fn write_text(snapshot: &Snapshot, writer: &mut impl Write) -> std::io::Result<(
 }
 
 /// Writes one object after the other.
-struct Items<'w, W> {
-    writer: &'w mut W,
+struct Items<'w> {
+    writer: &'w mut dyn Write,
     written: usize,
     result: std::io::Result<()>,
 }
 
-impl<W: Write> Items<'_, W> {
+impl Items<'_> {
     fn object<T: Object>(&mut self, plural: &str, object: &T) -> std::io::Result<()> {
         self.writer.write_all(if self.written == 0 { b"\n" } else { b",\n" })?;
         self.written += 1;
@@ -126,7 +126,7 @@ impl<W: Write> Items<'_, W> {
     }
 }
 
-impl<W: Write> ListReader for Items<'_, W> {
+impl ListReader for Items<'_> {
     fn list<T: Object>(&mut self, plural: &'static str, list: &[T]) {
         for object in list {
             if self.result.is_ok() {
