@@ -2,6 +2,7 @@
 
 use karp_core::report::Error;
 use serde::Serialize;
+use serde_json::Value;
 
 /// What `-o` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -22,21 +23,16 @@ pub enum Format {
 /// Version of all documents.
 const API_VERSION: &str = "karp/v1";
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Document<'a, T> {
-    api_version: &'static str,
-    kind: &'a str,
-    #[serde(flatten)]
-    body: &'a T,
-}
-
 /// A document of a kind; `as_yaml` else JSON. Ends with a line end.
 ///
 /// # Errors
 /// When the body cannot be serialised, which is a bug.
 pub fn document<T: Serialize>(kind: &str, body: &T, as_yaml: bool) -> Result<String, Error> {
-    object(&Document { api_version: API_VERSION, kind, body }, as_yaml)
+    let mut document = serde_json::json!({ "apiVersion": API_VERSION, "kind": kind });
+    if let (Some(fields), Value::Object(body)) = (document.as_object_mut(), tree(body)?) {
+        fields.extend(body);
+    }
+    written(&document, as_yaml)
 }
 
 /// Any value as YAML, else JSON. Ends with a line end.
@@ -44,23 +40,31 @@ pub fn document<T: Serialize>(kind: &str, body: &T, as_yaml: bool) -> Result<Str
 /// # Errors
 /// When it cannot be serialised, which is a bug.
 pub fn object<T: Serialize>(value: &T, as_yaml: bool) -> Result<String, Error> {
-    let failed = |error: &dyn std::fmt::Display| {
-        Error::usage("the answer cannot be written").cause(error).hint("this is a bug: please report it")
-    };
+    written(&tree(value)?, as_yaml)
+}
+
+/// What any type goes through: the writers below are compiled for this one.
+fn tree<T: Serialize>(value: &T) -> Result<Value, Error> {
+    serde_json::to_value(value).map_err(|error| failed(&error))
+}
+
+fn written(value: &Value, as_yaml: bool) -> Result<String, Error> {
+    let mut text = String::new();
     if as_yaml {
         let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
-        let mut text = String::new();
         serde_saphyr::to_fmt_writer_with_options(&mut text, value, options)
             .map_err(|error| failed(&error))?;
-        if !text.ends_with('\n') {
-            text.push('\n');
-        }
-        Ok(text)
     } else {
-        let mut text = serde_json::to_string_pretty(value).map_err(|error| failed(&error))?;
-        text.push('\n');
-        Ok(text)
+        text = serde_json::to_string_pretty(value).map_err(|error| failed(&error))?;
     }
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+fn failed(error: &dyn std::fmt::Display) -> Error {
+    Error::usage("the answer cannot be written").cause(error).hint("this is a bug: please report it")
 }
 
 #[cfg(test)]
