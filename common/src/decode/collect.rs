@@ -13,9 +13,10 @@ use serde::Deserialize;
 use super::check::{self, Misspelt};
 use super::controller::ControllerDeployment;
 use super::item::{Head, Item, ItemDecoder, Syntax};
-use super::pod::KnownSpecs;
+use super::known_specs::KnownSpecs;
+use super::pod::pod_at;
 use super::yaml_json::yaml_to_json;
-use super::{Decoded, Recorded, cut_ahead, json, locate, yaml};
+use super::{Decoded, Recorded, json, locate, read_ahead, yaml};
 
 /// API version of our own documents.
 const OWN_VERSION: &str = "karp/v1";
@@ -91,7 +92,7 @@ impl<'p> Collector<'p> {
     ) -> Result<(), Error> {
         let mut sink = FileSink { collector: self, file, syntax, line_offset, in_folder, nesting, items: 0 };
         match syntax {
-            Syntax::Json => cut_ahead::cut(file, reader, &mut sink)?,
+            Syntax::Json => read_ahead::cut(file, reader, &mut sink)?,
             Syntax::Yaml => yaml::cut(file, reader, &mut sink)?,
         }
         if sink.items == 0 && !in_folder && nesting == 0 {
@@ -109,9 +110,10 @@ impl<'p> Collector<'p> {
         }
         if (group, kind) == ("", "Pod")
             && item.syntax == Syntax::Json
-            && let Some(pod) = self.known_specs.pod(item.text)
+            && let Some(found) = pod_at(item.text, 0, &mut self.known_specs, true)
+            && found.end == item.text.len()
         {
-            return self.pod(item, pod);
+            return self.pod(item, found.pod);
         }
         if (group, kind) == ("", "ConfigMap") {
             return self.config_map(item);
@@ -364,7 +366,13 @@ impl json::Sink for FileSink<'_, '_> {
         self.collector.object(&item, &head)
     }
 
-    fn pod(&mut self, text: &str, line: usize, _list: Option<&str>, pod: Pod) -> Result<(), Error> {
+    fn is_of_pods(&self, list: &str) -> bool {
+        head_of_items(list, self.syntax).is_some_and(|head| {
+            head.api_version.as_deref() == Some("v1") && head.kind.as_deref() == Some("Pod")
+        })
+    }
+
+    fn pod(&mut self, text: &str, line: usize, pod: Pod) -> Result<(), Error> {
         self.items += 1;
         let line = self.line_offset + line;
         let item = Item { text, syntax: self.syntax, file: self.file, line, is_first: self.items == 1 };

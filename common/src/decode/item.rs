@@ -72,12 +72,6 @@ fn json_head(text: &str) -> Option<Head> {
     (head.api_version.is_some() && head.kind.is_some()).then_some(head)
 }
 
-/// Whether JSON says that it is a pod.
-pub(super) fn is_pod(text: &str) -> bool {
-    json_head(text)
-        .is_some_and(|head| head.kind.as_deref() == Some("Pod") && head.api_version.as_deref() == Some("v1"))
-}
-
 struct HeadVisitor<'h>(&'h mut Head);
 
 #[derive(Deserialize)]

@@ -2,16 +2,15 @@
 //!
 //! Understands one object, many behind each other (JSON Lines), an array of objects, and any object with a
 //! top-level `items` array, whose elements are handed out one by one. It looks only at quotes and brackets;
-//! whether an object is well-formed is found out when it is decoded.
-
-use std::io::Read;
+//! whether an object is well-formed is found out when it is decoded. Pods of a list, which are nearly all of a large
+//! dump, are decoded where they stand instead of being cut out first.
 
 use karp_core::model::Pod;
 use karp_core::report::Error;
 
+use super::chunk::{Chunk, Chunks};
+use super::known_specs::KnownSpecs;
 use super::{MAX_OBJECT_BYTES, cannot_read};
-
-const CHUNK_BYTES: usize = 1 << 16;
 
 /// Which bytes mean something outside of strings: all others are skipped in a tight loop.
 const IS_MARK: [bool; 256] = {
@@ -36,17 +35,18 @@ fn blanks(text: &[u8]) -> usize {
 pub(super) trait Sink {
     /// One object, beginning on a line. `list` is the text of the enclosing list read so far, if any.
     fn item(&mut self, text: &str, line: usize, list: Option<&str>) -> Result<(), Error>;
-    /// A pod that was decoded on the way; what [`Sink::item`] would make of its text.
-    fn pod(&mut self, text: &str, line: usize, list: Option<&str>, _pod: Pod) -> Result<(), Error> {
-        self.item(text, line, list)
-    }
+    /// Whether items of a list, whose text so far is `list`, are pods where they do not say what they are.
+    fn is_of_pods(&self, list: &str) -> bool;
+    /// A pod that was decoded on the way: what [`Sink::item`] would make of its text.
+    fn pod(&mut self, text: &str, line: usize, pod: Pod) -> Result<(), Error>;
     /// A list without its items, once it is over.
     fn list(&mut self, text: &str, line: usize) -> Result<(), Error>;
 }
 
-/// Reads everything from `reader`.
-pub(super) fn cut(file: &str, reader: impl Read, sink: &mut dyn Sink) -> Result<(), Error> {
-    let mut cutter = Cutter { file, reader, chunk: vec![0; CHUNK_BYTES], at: 0, end: 0, line: 1 };
+/// Hands out everything in `chunks`.
+pub(super) fn cut(file: &str, chunks: impl Chunks, sink: &mut dyn Sink) -> Result<(), Error> {
+    let mut cutter =
+        Cutter { file, chunks, chunk: Chunk::default(), at: 0, line: 1, specs: KnownSpecs::default() };
     while let Some(byte) = cutter.peek_token()? {
         match byte {
             b'{' => cutter.object(sink)?,
@@ -78,34 +78,32 @@ enum Within {
     Indentation,
 }
 
-struct Cutter<'a, R> {
+struct Cutter<'a, C> {
     file: &'a str,
-    reader: R,
-    chunk: Vec<u8>,
+    chunks: C,
+    chunk: Chunk,
+    /// Where in the chunk.
     at: usize,
-    end: usize,
     line: usize,
+    specs: KnownSpecs,
 }
 
-impl<R: Read> Cutter<'_, R> {
+impl<C: Chunks> Cutter<'_, C> {
     fn error(&self, message: impl std::fmt::Display) -> Error {
         Error::usage(format!("{}:{}: {message}", self.file, self.line))
     }
 
     /// Bytes read but not yet used; empty at the end of the stream.
     fn buffered(&mut self) -> Result<&[u8], Error> {
-        while self.at == self.end {
+        while self.at == self.chunk.bytes().len() {
+            let used = std::mem::take(&mut self.chunk);
             self.at = 0;
-            self.end = match self.reader.read(&mut self.chunk) {
-                Ok(read) => read,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(cannot_read(self.file, &error)),
-            };
-            if self.end == 0 {
-                return Ok(&[]);
+            match self.chunks.next(used).map_err(|error| cannot_read(self.file, &error))? {
+                Some(chunk) => self.chunk = chunk,
+                None => return Ok(&[]),
             }
         }
-        Ok(&self.chunk[self.at..self.end])
+        Ok(&self.chunk.bytes()[self.at..])
     }
 
     /// The next byte that is no white space, not used up.
@@ -183,6 +181,7 @@ impl<R: Read> Cutter<'_, R> {
     /// The elements of an array behind its bracket.
     fn array(&mut self, list: Option<&str>, sink: &mut dyn Sink) -> Result<(), Error> {
         let opened_on = self.line;
+        let untold_pods = list.is_some_and(|list| sink.is_of_pods(list));
         let mut text = Vec::new();
         loop {
             match self.expect_token(opened_on)? {
@@ -191,6 +190,7 @@ impl<R: Read> Cutter<'_, R> {
                     return Ok(());
                 }
                 b',' => self.at += 1,
+                b'{' if self.pod(untold_pods, sink)? => {}
                 b'{' => {
                     let line = self.line;
                     text.clear();
@@ -202,6 +202,16 @@ impl<R: Read> Cutter<'_, R> {
                 }
             }
         }
+    }
+
+    /// Hands out the pod that begins here; false where it has to be cut out.
+    fn pod(&mut self, untold: bool, sink: &mut dyn Sink) -> Result<bool, Error> {
+        let Some(found) = self.chunk.pod_at(self.at, &mut self.specs, untold) else { return Ok(false) };
+        let Some(text) = self.chunk.text().map(|text| &text[self.at..found.end]) else { return Ok(false) };
+        sink.pod(text, self.line, found.pod)?;
+        self.line += memchr::memchr_iter(b'\n', text.as_bytes()).count();
+        self.at = found.end;
+        Ok(true)
     }
 
     /// Copies white space, so that lines keep their numbers.
@@ -320,10 +330,11 @@ mod tests {
     /// Hands out so many bytes at a time.
     struct Pieces<'t>(&'t [u8], usize);
 
-    impl Read for Pieces<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-            let size = self.1.min(buffer.len());
-            (&mut self.0).take(size as u64).read(buffer)
+    impl Chunks for Pieces<'_> {
+        fn next(&mut self, _: Chunk) -> std::io::Result<Option<Chunk>> {
+            let (piece, rest) = self.0.split_at(self.1.min(self.0.len()));
+            self.0 = rest;
+            Ok(Some(piece.to_vec()).filter(|piece| !piece.is_empty()).map(Chunk::new))
         }
     }
 
@@ -334,6 +345,12 @@ mod tests {
         fn item(&mut self, text: &str, line: usize, _: Option<&str>) -> Result<(), Error> {
             self.0.push((text.to_owned(), line));
             Ok(())
+        }
+        fn is_of_pods(&self, _: &str) -> bool {
+            false
+        }
+        fn pod(&mut self, text: &str, line: usize, _: Pod) -> Result<(), Error> {
+            self.item(text, line, None)
         }
         fn list(&mut self, text: &str, line: usize) -> Result<(), Error> {
             self.item(text, line, None)

@@ -9,13 +9,15 @@
 //! in [`crate::snapshot`].
 
 mod check;
+mod chunk;
 mod collect;
 mod controller;
-mod cut_ahead;
 mod item;
 mod json;
+mod known_specs;
 mod locate;
 mod pod;
+mod read_ahead;
 mod source;
 #[cfg(test)]
 mod tests;

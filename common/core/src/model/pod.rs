@@ -93,7 +93,7 @@ struct PodWire {
 
 impl From<PodWire> for Pod {
     fn from(mut wire: PodWire) -> Self {
-        let node_name = wire.spec.node_name.take().filter(|name| !name.is_empty());
+        let node_name = wire.spec.take_node_name().filter(|name| !name.is_empty());
         Pod::new(wire.metadata, node_name, Arc::new(wire.spec), wire.status)
     }
 }
@@ -167,6 +167,13 @@ pub struct PodSpec {
     /// Seconds between the request to stop and the kill.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub termination_grace_period_seconds: Option<i64>,
+}
+
+impl PodSpec {
+    /// The node that a spec says as the API writes it; it stands in [`Pod::node_name`].
+    pub fn take_node_name(&mut self) -> Option<CompactString> {
+        self.node_name.take()
+    }
 }
 
 /// Affinity of a pod.
