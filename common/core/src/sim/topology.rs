@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::packed::{HOSTNAME, Interner, Key, Open, ReqId, SetId, Value};
 use super::solution::TopologyKind;
+use super::topology_counts::NodeDomains;
 use super::topology_group::{Identity, TopologyGroup};
 use crate::model::{Labels, Namespace, Taint, tolerates_all};
 
@@ -90,6 +91,7 @@ pub(super) struct Topology<'a> {
     /// Per label class: pods bound to counted nodes.
     pub bound: Vec<Vec<(usize, i32)>>,
     pub universe: FxHashMap<Key, Rc<Vec<(Value, Vec<usize>)>>>,
+    pub node_domains: FxHashMap<Key, Rc<NodeDomains>>,
     pub sources: Vec<DomainSource>,
     pub nodes: Vec<CountedNode<'a>>,
     /// Active machines with a Node: position in `nodes`, and the labels that count.
@@ -111,6 +113,7 @@ impl<'a> Topology<'a> {
             selecting: Vec::new(),
             bound: Vec::new(),
             universe: FxHashMap::default(),
+            node_domains: FxHashMap::default(),
             sources: Vec::new(),
             nodes: Vec::new(),
             active: Vec::new(),

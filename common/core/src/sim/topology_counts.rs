@@ -20,6 +20,14 @@ pub(super) struct New {
     pub all_domains: bool,
 }
 
+/// Domains of the nodes there are.
+pub(super) struct NodeDomains {
+    /// Of the active ones that have one, with their position.
+    active: Vec<(usize, Value)>,
+    /// Of all, by position; a node without a host name's label is its own host.
+    of_nodes: Vec<Option<Value>>,
+}
+
 impl Topology<'_> {
     /// The constraint of this identity, with the domains and pods there are where it is new.
     pub(super) fn find_or_create(
@@ -88,12 +96,10 @@ impl Topology<'_> {
     /// Domains of nodes there are, and the pods on them.
     fn count_existing(&mut self, position: usize, interner: &mut Interner) {
         let key = self.groups[position].key();
-        let key_name = interner.key_name(key).clone();
-        for (node, labels) in self.active.clone() {
-            let Some(domain) = labels.get(&key_name) else { continue };
-            if self.counts_node(position, node, interner) {
-                let domain = interner.value(key, domain);
-                self.groups[position].register(domain, interner);
+        let domains = self.node_domains(key, interner);
+        for (node, domain) in &domains.active {
+            if self.counts_node(position, *node, interner) {
+                self.groups[position].register(*domain, interner);
             }
         }
         let everything = self.groups[position].selector.is_none();
@@ -109,19 +115,36 @@ impl Topology<'_> {
             if !counts {
                 continue;
             }
-            for (node, count) in self.bound[class].clone() {
-                let counted = &self.nodes[node];
-                let domain = match counted.labels.get(&key_name) {
-                    Some(domain) => domain,
-                    None if key == HOSTNAME => counted.name,
-                    None => continue,
-                };
-                let domain = interner.value(key, domain);
+            for at in 0..self.bound[class].len() {
+                let (node, count) = self.bound[class][at];
+                let Some(domain) = domains.of_nodes[node] else { continue };
                 if self.counts_node(position, node, interner) {
                     (0..count).for_each(|_| self.groups[position].record(domain, interner));
                 }
             }
         }
+    }
+
+    /// The domain of every node in a key: read once, most constraints are about one of two keys.
+    fn node_domains(&mut self, key: Key, interner: &mut Interner) -> Rc<NodeDomains> {
+        if let Some(known) = self.node_domains.get(&key) {
+            return Rc::clone(known);
+        }
+        let key_name = interner.key_name(key).clone();
+        let active = self.active.iter();
+        let active = active
+            .filter_map(|(node, labels)| Some((*node, interner.value(key, labels.get(&key_name)?))))
+            .collect();
+        let of_nodes = self.nodes.iter();
+        let of_nodes = of_nodes
+            .map(|node| {
+                let by_name = || (key == HOSTNAME).then_some(node.name);
+                Some(interner.value(key, node.labels.get(&key_name).or_else(by_name)?))
+            })
+            .collect();
+        let domains = Rc::new(NodeDomains { active, of_nodes });
+        self.node_domains.insert(key, Rc::clone(&domains));
+        domains
     }
 
     /// Whether the node filter lets a Node count.
