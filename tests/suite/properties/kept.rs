@@ -64,7 +64,7 @@ fn places<'a>(world: &World, run: &'a Run) -> BTreeMap<String, Place<'a>> {
     let provider = world.provider();
     for node in &run.solution.existing_nodes {
         let before = input.iter().filter(|pod| pod.node_name.as_ref() == Some(&node.name)).collect();
-        let labels: Labels = node.labels.clone();
+        let labels: Labels = node.labels().clone();
         let place = Place {
             labels: Requirements::from_labels(&labels, provider.labels()),
             is_new: false,

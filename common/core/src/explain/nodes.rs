@@ -155,7 +155,7 @@ fn labels(demand: &Demand<'_>, node: &ExistingNode, profile: &LabelProfile) -> V
         if fine || all.iter().any(|failure| failure.cause == wish.cause()) {
             continue;
         }
-        let value = node.labels.get(&asked.key).unwrap_or("no such label");
+        let value = node.labels().get(&asked.key).unwrap_or("no such label");
         let text = match &wish.source {
             Source::Volume(claim) => format!("{value}, pvc/{claim} is elsewhere"),
             _ if has.is_none() => format!("has no label {}", short_key(&asked.key)),
@@ -169,7 +169,7 @@ fn labels(demand: &Demand<'_>, node: &ExistingNode, profile: &LabelProfile) -> V
 fn topology(demand: &Demand<'_>, node: &ExistingNode) -> Vec<Failure> {
     let mut all = Vec::new();
     for wish in &demand.topology {
-        let value = node.labels.get(&wish.key);
+        let value = node.labels().get(&wish.key);
         let domain = match value {
             None if wish.key == label_key::HOSTNAME => Some(node.name.as_str()),
             other => other,

@@ -4,8 +4,9 @@
 //! speaks for it (labels, annotations), afterwards the Node does.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::{Labels, Node, NodeClaim, Snapshot, condition_is_true, label_key};
+use super::{Labels, Node, NodeClaim, ObjectMeta, Snapshot, condition_is_true, label_key};
 
 /// A machine: a Node, a NodeClaim, or both.
 #[derive(Debug, Clone, Copy)]
@@ -96,12 +97,14 @@ impl<'a> StateNode<'a> {
 
     /// The labels that count.
     pub fn labels(&self) -> &'a Labels {
-        self.speaker().0
+        static NONE: Labels = Labels::EMPTY;
+        self.metadata().map_or(&NONE, |metadata| &metadata.labels)
     }
 
     /// The annotations that count.
     pub fn annotations(&self) -> &'a Labels {
-        self.speaker().1
+        static NONE: Labels = Labels::EMPTY;
+        self.metadata().map_or(&NONE, |metadata| &metadata.annotations)
     }
 
     /// The NodePool by label.
@@ -109,15 +112,12 @@ impl<'a> StateNode<'a> {
         self.labels().get(label_key::NODE_POOL)
     }
 
-    fn speaker(&self) -> (&'a Labels, &'a Labels) {
-        static NONE: Labels = Labels::EMPTY;
+    /// The metadata that counts, where there is any.
+    pub fn metadata(&self) -> Option<&'a Arc<ObjectMeta>> {
         match (self.node, self.node_claim) {
-            (Some(node), None) => (&node.metadata.labels, &node.metadata.annotations),
-            (Some(node), Some(_)) if self.is_registered() => {
-                (&node.metadata.labels, &node.metadata.annotations)
-            }
-            (_, Some(claim)) => (&claim.metadata.labels, &claim.metadata.annotations),
-            (None, None) => (&NONE, &NONE),
+            (Some(node), None) => Some(&node.metadata),
+            (Some(node), Some(_)) if self.is_registered() => Some(&node.metadata),
+            (_, claim) => claim.map(|claim| &claim.metadata),
         }
     }
 }

@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock};
 use compact_str::CompactString;
 
 use crate::model::{
-    InstanceType, LabelProfile, LabelSelector, Labels, NodeClaim, Requirement, Requirements, ResourceList,
-    Taint, label_key,
+    InstanceType, LabelProfile, LabelSelector, Labels, NodeClaim, ObjectMeta, Requirement, Requirements,
+    ResourceList, Taint, label_key,
 };
 
 /// Outcome of one scheduling loop.
@@ -198,8 +198,8 @@ pub struct ExistingNode {
     pub initialized: bool,
     /// Taints that count.
     pub taints: Vec<Taint>,
-    /// Labels.
-    pub labels: Labels,
+    /// Metadata that counts, of the node or of its NodeClaim.
+    pub metadata: Arc<ObjectMeta>,
     /// [`ExistingNode::requirements`], where pods that landed on it tightened them or somebody asked.
     pub(super) requirements: OnceLock<Requirements>,
     /// Room left, after DaemonSets still expected.
@@ -209,11 +209,16 @@ pub struct ExistingNode {
 }
 
 impl ExistingNode {
+    /// Labels.
+    pub fn labels(&self) -> &Labels {
+        &self.metadata.labels
+    }
+
     /// Requirements after the loop: its labels, tightened by what landed on it. Of thousands of nodes few are asked.
     pub fn requirements(&self, profile: &LabelProfile) -> &Requirements {
         self.requirements.get_or_init(|| {
-            let mut labels = Requirements::from_labels(&self.labels, profile);
-            let host_name = self.labels.get(label_key::HOSTNAME).filter(|name| !name.is_empty());
+            let mut labels = Requirements::from_labels(self.labels(), profile);
+            let host_name = self.labels().get(label_key::HOSTNAME).filter(|name| !name.is_empty());
             labels.add(Requirement::allow(label_key::HOSTNAME, [host_name.unwrap_or(&self.name)]));
             labels
         })

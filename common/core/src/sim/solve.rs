@@ -297,7 +297,7 @@ fn existing_nodes(scheduler: &Scheduler<'_>, moved: &dyn Fn(&[usize]) -> Vec<usi
             node_pool: node.state.node_pool().map(CompactString::from),
             initialized: node.state.is_initialized(),
             taints: node.taints.clone(),
-            labels: node.state.labels().clone(),
+            metadata: node.state.metadata().cloned().unwrap_or_default(),
             requirements: if node.pods.is_empty() {
                 OnceLock::new()
             } else {
