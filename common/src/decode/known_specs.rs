@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use compact_str::CompactString;
-use karp_core::model::{ObjectMeta, PodSpec};
+use karp_core::model::{List, ObjectMeta, OwnerReference, PodSpec};
 use rustc_hash::{FxHashMap, FxHasher};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -33,47 +33,56 @@ pub(super) struct SpecAt {
 /// Texts of specs, by owner of the pod.
 #[derive(Default)]
 pub(super) struct KnownSpecs {
-    by_owner: FxHashMap<u64, Vec<Known>>,
+    by_owner: FxHashMap<u64, OfOwner>,
     count: usize,
 }
 
+/// What pods of one owner have in common.
+struct OfOwner {
+    references: List<OwnerReference>,
+    specs: Vec<Known>,
+}
+
 impl KnownSpecs {
-    /// The spec whose text begins at `at`, if its text is known for the owner of a pod.
-    pub(super) fn find(&self, owner: Owner, text: &str, at: usize) -> Option<SpecAt> {
-        self.by_owner.get(&owner.0)?.iter().rev().find_map(|known| known.at(text, at))
+    /// The spec whose text begins at `at`, if its text is known for the owner of a pod. The pod shares what it says of
+    /// its owner, too.
+    pub(super) fn find(&self, metadata: &mut ObjectMeta, text: &str, at: usize) -> Option<SpecAt> {
+        let of_owner = self.by_owner.get(&owner_of(metadata))?;
+        if of_owner.references == metadata.owner_references {
+            metadata.owner_references = of_owner.references.clone();
+        }
+        of_owner.specs.iter().rev().find_map(|known| known.at(text, at))
     }
 
     /// Remembers a text, whose spec still says its node; the spec without it.
-    pub(super) fn learn(&mut self, owner: Owner, text: &str, mut spec: PodSpec) -> SpecAt {
+    pub(super) fn learn(&mut self, metadata: &ObjectMeta, text: &str, mut spec: PodSpec) -> SpecAt {
         let node_name = spec.take_node_name().filter(|name| !name.is_empty());
         let spec = Arc::new(spec);
         if let Some(parts) = parts(text) {
             if self.count == MOST {
                 *self = Self::default();
             }
-            let of_owner = self.by_owner.entry(owner.0).or_default();
-            if of_owner.len() == OF_ONE_OWNER {
-                of_owner.remove(0);
+            let of_owner = self.by_owner.entry(owner_of(metadata)).or_insert_with(|| OfOwner {
+                references: metadata.owner_references.clone(),
+                specs: Vec::new(),
+            });
+            if of_owner.specs.len() == OF_ONE_OWNER {
+                of_owner.specs.remove(0);
                 self.count -= 1;
             }
-            of_owner.push(Known { parts, spec: Arc::clone(&spec) });
+            of_owner.specs.push(Known { parts, spec: Arc::clone(&spec) });
             self.count += 1;
         }
         SpecAt { end: text.len(), node_name, spec }
     }
 }
 
-/// Whose pods say the same. That two owners are taken for one only costs time.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Owner(u64);
-
-impl Owner {
-    pub(super) fn of(metadata: &ObjectMeta) -> Self {
-        let mut hasher = FxHasher::default();
-        metadata.namespace.hash(&mut hasher);
-        metadata.owner_references.first().map(|owner| &owner.name).hash(&mut hasher);
-        Self(hasher.finish())
-    }
+/// Hash of the owner, whose pods say the same. That two owners are taken for one only costs time.
+fn owner_of(metadata: &ObjectMeta) -> u64 {
+    let mut hasher = FxHasher::default();
+    metadata.namespace.hash(&mut hasher);
+    metadata.owner_references.first().map(|owner| &owner.name).hash(&mut hasher);
+    hasher.finish()
 }
 
 struct Known {
@@ -158,7 +167,10 @@ fn parts(text: &str) -> Option<Vec<Part>> {
 mod tests {
     use super::*;
 
-    const OWNER: Owner = Owner(1);
+    fn of_owner(name: &str) -> ObjectMeta {
+        let owner = OwnerReference { name: name.into(), ..OwnerReference::default() };
+        ObjectMeta { owner_references: vec![owner].into(), ..ObjectMeta::default() }
+    }
 
     fn text(node: &str, letters: &str, cpu: &str) -> String {
         format!(
@@ -177,7 +189,7 @@ mod tests {
         let mut known = KnownSpecs::default();
         let bound = |name: &str| format!("\"nodeName\": \"{name}\",");
         let first = text(&bound("n-1"), "ab12x", "1");
-        let learned = known.learn(OWNER, &first, spec(&first));
+        let learned = known.learn(&of_owner("web"), &first, spec(&first));
         assert_eq!(learned.node_name.as_deref(), Some("n-1"));
         for (text, node) in [
             (text(&bound("n-1"), "ab12x", "1"), Some(Some("n-1"))),
@@ -191,7 +203,7 @@ mod tests {
             (first[..first.len() - 1].to_owned(), None),
         ] {
             let behind = format!("[{text},{{}}");
-            let found = known.find(OWNER, &behind, 1);
+            let found = known.find(&mut of_owner("web"), &behind, 1);
             let expected = node.map(|node| SpecAt {
                 end: 1 + text.len(),
                 node_name: node.map(CompactString::from),
@@ -204,7 +216,7 @@ mod tests {
                 assert_eq!(*learned.spec, decoded);
             }
         }
-        assert_eq!(known.find(Owner(2), &first, 0), None);
+        assert_eq!(known.find(&mut of_owner("other"), &first, 0), None);
     }
 
     #[test]
@@ -216,8 +228,8 @@ mod tests {
             (r#"{"nodeSelector":{"nodeName":"a"}}"#, true),
         ] {
             let mut known = KnownSpecs::default();
-            known.learn(OWNER, text, spec(text));
-            assert_eq!(known.find(OWNER, text, 0).is_some(), is_known, "{text}");
+            known.learn(&of_owner("web"), text, spec(text));
+            assert_eq!(known.find(&mut of_owner("web"), text, 0).is_some(), is_known, "{text}");
         }
     }
 
@@ -226,9 +238,10 @@ mod tests {
         let mut known = KnownSpecs::default();
         let texts: Vec<String> = (0..=OF_ONE_OWNER).map(|cpu| text("", "ab12x", &cpu.to_string())).collect();
         for text in &texts {
-            known.learn(OWNER, text, spec(text));
+            known.learn(&of_owner("web"), text, spec(text));
         }
-        let found: Vec<bool> = texts.iter().map(|text| known.find(OWNER, text, 0).is_some()).collect();
+        let found: Vec<bool> =
+            texts.iter().map(|text| known.find(&mut of_owner("web"), text, 0).is_some()).collect();
         assert_eq!(found, [false, true, true, true, true]);
         assert_eq!(known.count, OF_ONE_OWNER);
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::known_specs::{KnownSpecs, Owner, SpecAt};
+use super::known_specs::{KnownSpecs, SpecAt};
 
 /// A pod and where it ends.
 #[derive(Debug, PartialEq)]
@@ -34,7 +34,7 @@ pub(super) fn pod_at(text: &str, at: usize, specs: &mut KnownSpecs, untold: bool
             "kind" if kind.is_none() => kind = Some(cursor.value::<&str>()?),
             _ if !is_pod(api_version, kind, untold) => return None,
             "metadata" if metadata.is_none() => metadata = Some(cursor.value()?),
-            "spec" if spec.is_none() => spec = Some(cursor.spec(metadata.as_ref(), specs)?),
+            "spec" if spec.is_none() => spec = Some(cursor.spec(metadata.as_mut(), specs)?),
             "status" if status.is_none() => status = Some(cursor.value()?),
             // Twice.
             "apiVersion" | "kind" | "metadata" | "spec" | "status" => return None,
@@ -99,18 +99,18 @@ impl<'t> Cursor<'t> {
         Some(value)
     }
 
-    fn spec(&mut self, metadata: Option<&ObjectMeta>, specs: &mut KnownSpecs) -> Option<SpecAt> {
-        let owner = Owner::of(metadata?);
+    fn spec(&mut self, metadata: Option<&mut ObjectMeta>, specs: &mut KnownSpecs) -> Option<SpecAt> {
+        let metadata = metadata?;
         // To the first byte of the value.
         self.token()?;
         self.at -= 1;
-        if let Some(known) = specs.find(owner, self.text, self.at) {
+        if let Some(known) = specs.find(metadata, self.text, self.at) {
             self.at = known.end;
             return Some(known);
         }
         let text = self.value::<&RawValue>()?.get();
         let spec: PodSpec = serde_json::from_str(text).ok()?;
-        Some(specs.learn(owner, text, spec))
+        Some(specs.learn(metadata, text, spec))
     }
 }
 

@@ -72,7 +72,7 @@ impl Maker<'_> {
             creation_timestamp: Some(context.taken_at),
             labels,
             annotations: self.template.metadata.annotations.clone(),
-            owner_references: vec![self.owner.clone()],
+            owner_references: vec![self.owner.clone()].into(),
             ..ObjectMeta::default()
         };
         let status = unscheduled(context.taken_at, !spec.scheduling_gates.is_empty());

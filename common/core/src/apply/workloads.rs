@@ -301,7 +301,8 @@ fn replica_set(deployment: &Workload, template: &PodTemplateSpec, context: &Cont
             namespace: namespace.clone(),
             creation_timestamp: Some(context.taken_at),
             labels: template.metadata.labels.clone(),
-            owner_references: vec![owner_of(&deployment.api_version, "Deployment", &deployment.metadata)],
+            owner_references: vec![owner_of(&deployment.api_version, "Deployment", &deployment.metadata)]
+                .into(),
             ..ObjectMeta::default()
         },
         spec: WorkloadSpec {
@@ -331,7 +332,7 @@ fn next_job(cron_job: &Workload, context: &Context) -> Workload {
             name,
             namespace: namespace.clone(),
             creation_timestamp: Some(context.taken_at),
-            owner_references: vec![owner_of(&cron_job.api_version, "CronJob", &cron_job.metadata)],
+            owner_references: vec![owner_of(&cron_job.api_version, "CronJob", &cron_job.metadata)].into(),
             ..ObjectMeta::default()
         },
         spec: cron_job.spec.job_template.as_ref().map(|job| job.spec.clone()).unwrap_or_default(),

@@ -190,7 +190,8 @@ fn static_node_claim(pool: &NodePool, profile: &LabelProfile) -> NewNodeClaim {
         uid: pool.metadata.uid.clone(),
         controller: None,
         block_owner_deletion: Some(true),
-    }];
+    }]
+    .into();
     object.spec_mut().requirements = requirements.iter().flat_map(Requirement::to_specs).collect();
     NewNodeClaim {
         node_pool: pool.metadata.name.clone(),

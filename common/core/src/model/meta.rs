@@ -7,7 +7,7 @@ use compact_str::CompactString;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Labels, ManagedFields};
+use super::{Labels, List, ManagedFields};
 
 /// Object metadata as far as rules read it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -43,9 +43,9 @@ pub struct ObjectMeta {
     /// Annotations.
     #[serde(skip_serializing_if = "Labels::is_empty")]
     pub annotations: Labels,
-    /// Owners.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub owner_references: Vec<OwnerReference>,
+    /// Owners; pods of one owner share them.
+    #[serde(skip_serializing_if = "List::is_empty")]
+    pub owner_references: List<OwnerReference>,
     /// Finalizers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub finalizers: Vec<CompactString>,
@@ -71,7 +71,6 @@ impl ObjectMeta {
 
     /// Gives back what lists reserved while they were decoded.
     pub(crate) fn shrink(&mut self) {
-        self.owner_references.shrink_to_fit();
         self.finalizers.shrink_to_fit();
     }
 

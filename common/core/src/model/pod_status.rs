@@ -45,9 +45,9 @@ impl PodStatus {
 pub struct ContainerStatus {
     /// Container.
     pub name: CompactString,
-    /// Resources in effect.
+    /// Resources in effect; boxed, as few clusters say them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub resources: Option<ResourceRequirements>,
+    pub resources: Option<Box<ResourceRequirements>>,
     /// Resources the node has set aside.
     #[serde(skip_serializing_if = "ResourceList::is_empty")]
     pub allocated_resources: ResourceList,

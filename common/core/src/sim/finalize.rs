@@ -106,7 +106,8 @@ impl Scheduler<'_> {
                     uid: node_pool.metadata.uid.clone(),
                     block_owner_deletion: Some(true),
                     ..OwnerReference::default()
-                }],
+                }]
+                .into(),
                 ..ObjectMeta::default()
             },
             spec: NodeClaimSpec {

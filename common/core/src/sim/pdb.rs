@@ -164,14 +164,16 @@ mod tests {
         check(vec![pdb("a", 0)], other, &[]);
         let mut mirror = pod();
         mirror.metadata_mut().owner_references =
-            vec![OwnerReference { api_version: "v1".into(), kind: "Node".into(), ..Default::default() }];
+            vec![OwnerReference { api_version: "v1".into(), kind: "Node".into(), ..Default::default() }]
+                .into();
         check(vec![pdb("a", 0)], mirror, &[]);
         let mut daemon = pod();
         daemon.metadata_mut().owner_references = vec![OwnerReference {
             api_version: "apps/v1".into(),
             kind: "DaemonSet".into(),
             ..Default::default()
-        }];
+        }]
+        .into();
         check(vec![pdb("a", 0)], daemon, &["a"]);
         let mut null = pdb("a", 0);
         null.spec.selector = None;

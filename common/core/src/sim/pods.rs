@@ -149,7 +149,8 @@ mod tests {
     fn owned(api_version: &str, kind: &str) -> Pod {
         let mut pod = pod();
         pod.metadata_mut().owner_references =
-            vec![OwnerReference { api_version: api_version.into(), kind: kind.into(), ..Default::default() }];
+            vec![OwnerReference { api_version: api_version.into(), kind: kind.into(), ..Default::default() }]
+                .into();
         pod
     }
 
