@@ -4,6 +4,7 @@
 //! types and prices; [`term`] is the only code that prints; [`cli`] holds the flags that all verbs share and the way
 //! from arguments to an exit code; [`complete`] answers who pressed Tab.
 
+mod allocator;
 pub mod catalog;
 pub mod cli;
 pub mod cluster;
