@@ -15,7 +15,8 @@ use super::solution::NewNodeClaim;
 use super::texts::min_values_text;
 use crate::model::{
     Labels, MinValuesPolicy, NODE_POOL_HASH_VERSION, NodeClaim, NodeClaimResources, NodeClaimSpec,
-    ObjectMeta, OwnerReference, Requirement, Requirements, ResourceList, label_key, parse_nillable,
+    ObjectMeta, Operator, OwnerReference, Requirement, RequirementSpec, Requirements, ResourceList,
+    label_key, parse_nillable,
 };
 
 /// What claims with the same template, requirements and types have in common: most of the object.
@@ -87,7 +88,12 @@ impl Scheduler<'_> {
         let sorted_names: Vec<CompactString> = sorted_names.map(|at| list.types[*at].name.clone()).collect();
         let launch = self.interner.unpack_set(set);
         let mut requirements = launch.clone();
-        requirements.add(Requirement::allow(label_key::INSTANCE_TYPE, sorted_names));
+        let mut listed = None;
+        if sorted_names.is_empty() || launch.has(label_key::INSTANCE_TYPE) {
+            requirements.add(Requirement::allow(label_key::INSTANCE_TYPE, sorted_names));
+        } else {
+            listed = Some(sorted_names);
+        }
         let capacity_types = self.capacity_types(template, set, &types);
         if !capacity_types.is_empty() {
             requirements.add(Requirement::allow(label_key::CAPACITY_TYPE, capacity_types));
@@ -111,11 +117,7 @@ impl Scheduler<'_> {
                 ..ObjectMeta::default()
             },
             spec: NodeClaimSpec {
-                requirements: requirements
-                    .iter()
-                    .filter(|requirement| !is_simulation_only(&requirement.key))
-                    .flat_map(Requirement::to_specs)
-                    .collect(),
+                requirements: object_requirements(&requirements, listed).into(),
                 termination_grace_period: spec.termination_grace_period.as_deref().map(canonical_duration),
                 ..spec.clone()
             },
@@ -229,6 +231,24 @@ impl Scheduler<'_> {
         }
         annotations
     }
+}
+
+/// Requirements of the object. Types that nothing narrows come in order: a set of them would sort them once more, and
+/// be taken apart again.
+fn object_requirements(
+    requirements: &Requirements,
+    types: Option<Vec<CompactString>>,
+) -> Vec<RequirementSpec> {
+    let kept = requirements.iter().filter(|requirement| !is_simulation_only(&requirement.key));
+    let mut specs: Vec<RequirementSpec> = kept.flat_map(Requirement::to_specs).collect();
+    if let Some(mut values) = types {
+        values.dedup();
+        let key = label_key::INSTANCE_TYPE;
+        let at = specs.partition_point(|spec| spec.key.as_str() < key);
+        let operator = Operator::In.as_str().into();
+        specs.insert(at, RequirementSpec { key: key.into(), operator, values, min_values: None });
+    }
+    specs
 }
 
 /// Keys that stand in templates only so that DaemonSets which select on them count.
