@@ -37,6 +37,7 @@ pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Erro
     let Some(cli) = parse::<Cli>("kubectl karp snapshot", arguments, out)? else { return Ok(ExitCode::Done) };
     cli.output.apply(out);
     cli.output.refuse_watch()?;
+    want_folder(&cli.file)?;
     let namespace = cli.namespace.as_deref();
     let mut snapshot = read(&cli.source.input(&cli.cluster, namespace), out)?;
     if !cli.source.filename.is_empty() {
@@ -74,6 +75,14 @@ pub fn run(arguments: Vec<OsString>, out: &mut Out<'_>) -> Result<ExitCode, Erro
         Format::Table | Format::Wide => out.print(&saved.text()),
     }
     Ok(ExitCode::Done)
+}
+
+/// A folder that is not there is told before a whole cluster is read.
+fn want_folder(name: &str) -> Result<(), Error> {
+    let folder = Path::new(name).parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+    let Some(folder) = folder.map(Path::display) else { return Ok(()) };
+    Err(Error::usage(format!("{name} cannot be written: there is no folder {folder}"))
+        .hint(format!("mkdir -p {folder}")))
 }
 
 /// Writes a file beside its place and moves it there, so that a broken run leaves the old one. Yields its size.
@@ -181,8 +190,8 @@ mod tests {
         let (code, _, stderr) = check(&["nowhere/x.json", "--from", "example:workshop"]);
         assert_eq!(code, ExitCode::Usage);
         insta::assert_snapshot!(stderr, @r"
-        error: nowhere/x.json cannot be written
-        cause: No such file or directory (os error 2)
+        error: nowhere/x.json cannot be written: there is no folder nowhere
+        hint: mkdir -p nowhere
         ");
     }
 }
