@@ -49,7 +49,7 @@ fn read(reader: impl Read, used: Receiver<Vec<u8>>, sender: &SyncSender<io::Resu
     let mut specs = KnownSpecs::default();
     while let Some(piece) = pieces.next(used.try_recv().unwrap_or_default()).transpose() {
         let failed = piece.is_err();
-        let chunk = match sender.try_send(piece) {
+        let sent = match sender.try_send(piece) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(mut piece)) => {
                 if let (Ok(chunk), Some(guess)) = (&mut piece, &pieces.item_start) {
@@ -59,7 +59,7 @@ fn read(reader: impl Read, used: Receiver<Vec<u8>>, sender: &SyncSender<io::Resu
             }
             Err(TrySendError::Disconnected(_)) => Err(()),
         };
-        if failed || chunk.is_err() {
+        if failed || sent.is_err() {
             return;
         }
     }
