@@ -372,6 +372,10 @@ impl json::Sink for FileSink<'_, '_> {
         })
     }
 
+    fn known_specs(&mut self) -> &mut KnownSpecs {
+        &mut self.collector.known_specs
+    }
+
     fn pod(&mut self, text: &str, line: usize, pod: Pod) -> Result<(), Error> {
         self.items += 1;
         let line = self.line_offset + line;

@@ -37,6 +37,8 @@ pub(super) trait Sink {
     fn item(&mut self, text: &str, line: usize, list: Option<&str>) -> Result<(), Error>;
     /// Whether items of a list, whose text so far is `list`, are pods where they do not say what they are.
     fn is_of_pods(&self, list: &str) -> bool;
+    /// Specs known so far, from one stream to the next: pages of a list are streams of their own.
+    fn known_specs(&mut self) -> &mut KnownSpecs;
     /// A pod that was decoded on the way: what [`Sink::item`] would make of its text.
     fn pod(&mut self, text: &str, line: usize, pod: Pod) -> Result<(), Error>;
     /// A list without its items, once it is over.
@@ -45,8 +47,7 @@ pub(super) trait Sink {
 
 /// Hands out everything in `chunks`.
 pub(super) fn cut(file: &str, chunks: impl Chunks, sink: &mut dyn Sink) -> Result<(), Error> {
-    let mut cutter =
-        Cutter { file, chunks, chunk: Chunk::default(), at: 0, line: 1, specs: KnownSpecs::default() };
+    let mut cutter = Cutter { file, chunks, chunk: Chunk::default(), at: 0, line: 1 };
     while let Some(byte) = cutter.peek_token()? {
         match byte {
             b'{' => cutter.object(sink)?,
@@ -85,7 +86,6 @@ struct Cutter<'a, C> {
     /// Where in the chunk.
     at: usize,
     line: usize,
-    specs: KnownSpecs,
 }
 
 impl<C: Chunks> Cutter<'_, C> {
@@ -206,7 +206,7 @@ impl<C: Chunks> Cutter<'_, C> {
 
     /// Hands out the pod that begins here; false where it has to be cut out.
     fn pod(&mut self, untold: bool, sink: &mut dyn Sink) -> Result<bool, Error> {
-        let Some(found) = self.chunk.pod_at(self.at, &mut self.specs, untold) else { return Ok(false) };
+        let Some(found) = self.chunk.pod_at(self.at, sink.known_specs(), untold) else { return Ok(false) };
         let Some(text) = self.chunk.text().map(|text| &text[self.at..found.end]) else { return Ok(false) };
         sink.pod(text, self.line, found.pod)?;
         self.line += memchr::memchr_iter(b'\n', text.as_bytes()).count();
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[derive(Default)]
-    struct Kept(Vec<(String, usize)>);
+    struct Kept(Vec<(String, usize)>, KnownSpecs);
 
     impl Sink for Kept {
         fn item(&mut self, text: &str, line: usize, _: Option<&str>) -> Result<(), Error> {
@@ -348,6 +348,9 @@ mod tests {
         }
         fn is_of_pods(&self, _: &str) -> bool {
             false
+        }
+        fn known_specs(&mut self) -> &mut KnownSpecs {
+            &mut self.1
         }
         fn pod(&mut self, text: &str, line: usize, _: Pod) -> Result<(), Error> {
             self.item(text, line, None)

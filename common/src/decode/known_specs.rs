@@ -56,7 +56,7 @@ impl KnownSpecs {
 
     /// Remembers a text, whose spec still says its node; the spec without it.
     pub(super) fn learn(&mut self, metadata: &ObjectMeta, text: &str, mut spec: PodSpec) -> SpecAt {
-        let node_name = spec.take_node_name().filter(|name| !name.is_empty());
+        let node_name = spec.take_node_name();
         let spec = Arc::new(spec);
         if let Some(parts) = parts(text) {
             if self.count == MOST {

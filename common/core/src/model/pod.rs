@@ -93,7 +93,7 @@ struct PodWire {
 
 impl From<PodWire> for Pod {
     fn from(mut wire: PodWire) -> Self {
-        let node_name = wire.spec.take_node_name().filter(|name| !name.is_empty());
+        let node_name = wire.spec.take_node_name();
         Pod::new(wire.metadata, node_name, Arc::new(wire.spec), wire.status)
     }
 }
@@ -170,9 +170,9 @@ pub struct PodSpec {
 }
 
 impl PodSpec {
-    /// The node that a spec says as the API writes it; it stands in [`Pod::node_name`].
+    /// The node that a spec says as the API writes it; it stands in [`Pod::node_name`]. An empty name is none.
     pub fn take_node_name(&mut self) -> Option<CompactString> {
-        self.node_name.take()
+        self.node_name.take().filter(|name| !name.is_empty())
     }
 }
 

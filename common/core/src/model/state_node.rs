@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use super::{Labels, Node, NodeClaim, ObjectMeta, Snapshot, condition_is_true, label_key};
 
+static NONE: Labels = Labels::EMPTY;
+
 /// A machine: a Node, a NodeClaim, or both.
 #[derive(Debug, Clone, Copy)]
 pub struct StateNode<'a> {
@@ -97,13 +99,11 @@ impl<'a> StateNode<'a> {
 
     /// The labels that count.
     pub fn labels(&self) -> &'a Labels {
-        static NONE: Labels = Labels::EMPTY;
         self.metadata().map_or(&NONE, |metadata| &metadata.labels)
     }
 
     /// The annotations that count.
     pub fn annotations(&self) -> &'a Labels {
-        static NONE: Labels = Labels::EMPTY;
         self.metadata().map_or(&NONE, |metadata| &metadata.annotations)
     }
 
